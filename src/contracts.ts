@@ -1,0 +1,185 @@
+import type {
+  Candidate,
+  Critique,
+  CritiqueRequest,
+  Metadata,
+  Passage,
+  ReflectionKind,
+  SourceDocument,
+  Span,
+} from './types.ts';
+
+/** Every asynchronous call takes a signal and stops soon after it fires, with `ABORTED`. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** What makes two vectors comparable. An index stores it and refuses another one. */
+export interface EmbedderFingerprint {
+  readonly model: string;
+  readonly sha256: string;
+  readonly dimensions: number;
+  readonly pooling: string;
+  readonly queryPrefix: string;
+  readonly passagePrefix: string;
+}
+
+/** Texts to vectors of unit length. The batching policy is the backend's own. */
+export interface Embedder {
+  readonly id: string;
+  fingerprint(): Promise<EmbedderFingerprint>;
+  /** One vector for each text, in order. `onProgress` gets the number of texts done so far. */
+  embed(
+    texts: readonly string[],
+    kind: 'query' | 'passage',
+    options?: CallOptions & { readonly onProgress?: (done: number) => void },
+  ): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
+
+/** Every key must equal (or be among) the given value(s) in the passage's metadata, or in `docId`. */
+export type MetadataFilter = Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>;
+
+export interface Hit {
+  readonly id: string;
+  /** Cosine similarity, -1..1. */
+  readonly score: number;
+}
+
+/** One ingested file and what was made of it. */
+export interface SourceRecord {
+  /** Stable key: `<folder>/<path below it>`, with forward slashes. */
+  readonly key: string;
+  /** Hash of the content and of everything that shapes its passages (loader, splitter, sizes). */
+  readonly hash: string;
+  readonly passages: number;
+}
+
+export interface IndexChange {
+  /** Sources that go, with all their passages. A changed source stands here and in `add`. */
+  readonly remove: readonly string[];
+  readonly add: readonly {
+    readonly source: SourceRecord;
+    readonly passages: readonly Passage[];
+    readonly vectors: readonly Float32Array[];
+  }[];
+}
+
+export interface IndexInfo {
+  readonly passages: number;
+  readonly sources: number;
+  readonly dimensions: number;
+  readonly fingerprint: Readonly<Record<string, string | number>>;
+  /** How the next search without a filter is answered. */
+  readonly search: 'exact' | 'hnsw';
+  /** Size of the candidate list of HNSW; null when exact. */
+  readonly ef: number | null;
+  /** Why it searches this way, for people. */
+  readonly note: string;
+}
+
+/** Passages with their vectors. A change is applied whole or not at all, also when the process is killed. */
+export interface PassageIndex {
+  readonly id: string;
+  info(): Promise<IndexInfo>;
+  /** Best first; ties by order of insertion. Fewer than k only when fewer match. */
+  search(vector: Float32Array, k: number, options?: CallOptions & { readonly filter?: MetadataFilter }): Promise<Hit[]>;
+  /** One for each id, in order; unknown ids are an error. */
+  passages(ids: readonly string[]): Promise<Passage[]>;
+  /** The stored vectors, one for each id, in order; null where the id is unknown. */
+  vectors(ids: readonly string[]): Promise<(Float32Array | null)[]>;
+  sources(): Promise<ReadonlyMap<string, SourceRecord>>;
+  apply(change: IndexChange, options?: CallOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The recall stage as one part: query texts to candidates. Recorded as one fact a query. */
+export interface Recaller {
+  readonly id: string;
+  recall(
+    queries: readonly string[],
+    options: CallOptions & { readonly topK: number; readonly filter?: MetadataFilter },
+  ): Promise<Candidate[][]>;
+}
+
+/** Passages to scores, higher is better, one for each passage in order. Never returns passages. */
+export interface Reranker {
+  readonly id: string;
+  score(question: string, candidates: readonly Candidate[], options?: CallOptions): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+export interface Critic {
+  /** File-name-safe and versioned, such as `is-rel-mini@1`; written into traces. */
+  readonly id: string;
+  readonly kinds: readonly ReflectionKind[];
+  /** Names and hashes of the prompts in use, for the trace. */
+  readonly prompts?: Readonly<Record<string, string>>;
+  /** True when its `retrieve` distribution can give weight to `continue`. */
+  readonly predictsContinue?: boolean;
+  critique<K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], options?: CallOptions): Promise<Critique<K>[]>;
+  close(): Promise<void>;
+}
+
+/** One hypothesis to be extended by one segment from one passage (or from none). */
+export interface ExtendRequest {
+  readonly question: string;
+  readonly passage: Passage | null;
+  /** The segments of this hypothesis so far, in order. */
+  readonly answerSoFar: readonly string[];
+}
+
+/** A possible next segment. Several may be offered for one request; none means that there is nothing to add. */
+export interface SegmentCandidate {
+  readonly text: string;
+  readonly tokens: number;
+  /** Log-probability of each token; null where the backend gives none (a quote). */
+  readonly logprobs: readonly number[] | null;
+  /** True when the answer is complete with this segment. */
+  readonly end: boolean;
+  /** For a quote: its exact place in the document text. */
+  readonly quoted: Span | null;
+}
+
+export interface GeneratorAbilities {
+  /** Gives token log-probabilities. */
+  readonly logprobs: boolean;
+  /** Can answer without a passage. */
+  readonly closedBook: boolean;
+}
+
+export interface ExtendOptions extends CallOptions {
+  readonly maxTokens: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+export interface Generator {
+  readonly id: string;
+  readonly abilities: GeneratorAbilities;
+  readonly prompts?: Readonly<Record<string, string>>;
+  /** One list of candidates for each request, in order. */
+  extend(requests: readonly ExtendRequest[], options: ExtendOptions): Promise<SegmentCandidate[][]>;
+  close(): Promise<void>;
+}
+
+/** Reads files or folders. A file that cannot be read is reported, not thrown. */
+export interface Loader {
+  readonly id: string;
+  /** The files below the given paths that it would read, with their stable keys. */
+  list(paths: readonly string[], options?: CallOptions): Promise<{ key: string; root: string; path: string }[]>;
+  /** The documents of one file. Throws DOCUMENT_UNREADABLE with the reason. */
+  load(file: { key: string; path: string }, options?: CallOptions): Promise<SourceDocument[]>;
+  /** Hash of the raw content, cheap enough for every file of every run. */
+  hash(file: { path: string }): Promise<string>;
+}
+
+/** Cuts a document into passages, keeping the offsets exact. */
+export interface Splitter {
+  /** Names the method and its settings: part of the index fingerprint of a source. */
+  readonly id: string;
+  split(document: SourceDocument): Promise<Passage[]>;
+}
+
+export type PassageMetadata = Metadata;

@@ -1,0 +1,35 @@
+import type { Span } from '../types.ts';
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
+
+/** Abbreviations after which a sentence goes on: titles, references, and single initials. */
+const OPEN_END = /(?:^|[\s("'\u2018\u201c])(?:(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep|Fig|Figs|Eq|No|Nos|Vol|vs|etc|approx|ca|cf|e\.g|i\.e|al|ed|eds|pp?)|\p{Lu})\.\s*$/u;
+
+/**
+ * The sentences of a text (Unicode rules, so Chinese works too), as trimmed spans.
+ * Sentences that the rules cut after an abbreviation or an initial are joined again.
+ */
+export function sentenceSpans(text: string): Span[] {
+  const spans: Span[] = [];
+  let open: { start: number; end: number } | null = null;
+  for (const { segment, index } of segmenter.segment(text)) {
+    const end = index + segment.length;
+    open = open === null ? { start: index, end } : { start: open.start, end };
+    if (OPEN_END.test(segment) && !/[\n\r]\s*$/.test(segment)) continue;
+    push(spans, text, open);
+    open = null;
+  }
+  if (open !== null) push(spans, text, open);
+  return spans;
+}
+
+function push(spans: Span[], text: string, { start, end }: Span): void {
+  const piece = text.slice(start, end);
+  const trimmed = piece.trim();
+  if (trimmed === '') return;
+  const from = start + piece.indexOf(trimmed);
+  spans.push({ start: from, end: from + trimmed.length });
+}
+
+/** The sentences themselves. */
+export const sentences = (text: string): string[] => sentenceSpans(text).map(({ start, end }) => text.slice(start, end));

@@ -1,0 +1,198 @@
+import type { Config } from './config.ts';
+
+/** The reflection tokens of Self-RAG (arXiv 2310.11511, table 1) and their labels, in the order used everywhere. */
+export const REFLECTIONS = {
+  retrieve: ['yes', 'no', 'continue'],
+  isRel: ['relevant', 'irrelevant'],
+  isSup: ['fully', 'partially', 'none'],
+  isUse: ['1', '2', '3', '4', '5'],
+} as const;
+
+export type ReflectionKind = keyof typeof REFLECTIONS;
+export type Label<K extends ReflectionKind> = (typeof REFLECTIONS)[K][number];
+
+/** The strings that published Self-RAG checkpoints write, one for each label. */
+export const PUBLISHED_TOKENS = {
+  retrieve: { yes: '[Retrieval]', no: '[No Retrieval]', continue: '[Continue to Use Evidence]' },
+  isRel: { relevant: '[Relevant]', irrelevant: '[Irrelevant]' },
+  isSup: {
+    fully: '[Fully supported]',
+    partially: '[Partially supported]',
+    none: '[No support / Contradictory]',
+  },
+  isUse: { '1': '[Utility:1]', '2': '[Utility:2]', '3': '[Utility:3]', '4': '[Utility:4]', '5': '[Utility:5]' },
+} as const satisfies { [K in ReflectionKind]: Record<Label<K>, string> };
+
+/** Probabilities over exactly the labels of a kind; they sum to one. */
+export type Distribution<K extends ReflectionKind> = Readonly<Record<Label<K>, number>>;
+
+/** Half-open range of UTF-16 code units in the text of a document. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type Metadata = Readonly<Record<string, string | number | boolean>>;
+
+/** What a loader makes of a file or a record: one text, with the places where pages and headings begin. */
+export interface SourceDocument {
+  /** Stable over runs: the path below the ingested folder, plus `#record` for one record of a file. */
+  readonly id: string;
+  readonly title: string | null;
+  readonly text: string;
+  /** Where each page begins, ascending; empty where the format has no pages. */
+  readonly pages: readonly { readonly page: number; readonly start: number }[];
+  /** Where each heading's section begins, ascending; empty where there are none. `path` is outermost first. */
+  readonly headings: readonly { readonly path: readonly string[]; readonly start: number }[];
+  readonly metadata: Metadata;
+}
+
+/** A piece of a document. `text` is exactly `document.text.slice(span.start, span.end)`. */
+export interface Passage {
+  /** Hash of docId and span: the same document gives the same ids in every run. */
+  readonly id: string;
+  readonly docId: string;
+  readonly text: string;
+  readonly title: string | null;
+  readonly span: Span;
+  readonly page: number | null;
+  /** The headings above it, outermost first, joined by ` > `. */
+  readonly heading: string | null;
+  readonly metadata: Metadata;
+}
+
+/** A passage found for a question. `recallScore` is the cosine similarity, -1..1. Ranks start at 1. */
+export interface Candidate {
+  readonly passage: Passage;
+  readonly recallRank: number;
+  readonly recallScore: number;
+  readonly rerankScore: number | null;
+}
+
+/** What a critic says of one subject. `mass` is the share of raw probability that the model gave to the labels at all. */
+export interface Critique<K extends ReflectionKind = ReflectionKind> {
+  readonly kind: K;
+  readonly probs: Distribution<K>;
+  readonly mass: number;
+  /** Present when labels outside the returned ones could change the decision: upper bounds on their raw probability. */
+  readonly undecided?: { readonly bounds: Readonly<Partial<Record<Label<K>, number>>> };
+}
+
+/** What is asked of a critic: exactly the inputs of the paper for each token. */
+export type CritiqueRequest<K extends ReflectionKind = ReflectionKind> = {
+  retrieve: { readonly kind: 'retrieve'; readonly question: string; readonly answerSoFar: string };
+  isRel: { readonly kind: 'isRel'; readonly question: string; readonly passage: Passage };
+  isSup: { readonly kind: 'isSup'; readonly question: string; readonly passage: Passage; readonly segment: string };
+  isUse: { readonly kind: 'isUse'; readonly question: string; readonly answer: string };
+}[K];
+
+/** One step of generation: a sentence, or the end of the answer. */
+export interface Segment {
+  readonly text: string;
+  readonly tokens: number;
+  /** Sum of the token log-probabilities; null for a quote, or where the backend gives none. */
+  readonly logprob: number | null;
+  /** The passage that it was generated from; null without evidence. */
+  readonly passageId: string | null;
+  /** For a quote: its exact place in the text of the document. */
+  readonly quoted: Span | null;
+  readonly critiques: {
+    readonly isRel?: Critique<'isRel'>;
+    readonly isSup?: Critique<'isSup'>;
+    readonly isUse?: Critique<'isUse'>;
+  };
+}
+
+/** The parts are unweighted; null where the critique is absent. */
+export interface SegmentScore {
+  readonly total: number;
+  readonly parts: {
+    readonly lm: number;
+    readonly isRel: number | null;
+    readonly isSup: number | null;
+    readonly isUse: number | null;
+  };
+}
+
+/** A place in a document that backs a segment. `quote` is null unless the words stand there exactly. */
+export interface Citation {
+  /** Number shown in the text, from 1. */
+  readonly number: number;
+  readonly passageId: string;
+  readonly docId: string;
+  readonly title: string | null;
+  readonly page: number | null;
+  readonly heading: string | null;
+  readonly start: number;
+  readonly end: number;
+  readonly quote: string | null;
+  readonly isSup: Label<'isSup'> | null;
+}
+
+export interface AnswerSegment extends Segment {
+  readonly score: SegmentScore;
+  /** Number of the citation, null where the segment has no passage. */
+  readonly citation: number | null;
+}
+
+export type UnansweredReason = 'no-evidence' | 'no-generator' | 'no-segment' | 'no-support' | 'refused' | 'budget';
+
+/** A choice that was made, and how near it was to going the other way. */
+export interface Decision {
+  readonly about: 'retrieve' | 'isRel' | 'gate' | 'evidence' | 'support' | 'budget' | 'span';
+  readonly outcome: string;
+  /** The compared number and its threshold; null where the choice is not a comparison. */
+  readonly value: number | null;
+  readonly threshold: number | null;
+  readonly reason: string;
+  readonly passageId: string | null;
+  /** Segment level from 0; null outside generation. */
+  readonly level: number | null;
+}
+
+export interface Answer {
+  readonly text: string;
+  /** No answer is an ordinary result; the reason says why. */
+  readonly unanswered: null | { readonly reason: UnansweredReason; readonly detail: string };
+  readonly segments: readonly AnswerSegment[];
+  readonly citations: readonly Citation[];
+  readonly usedContext: boolean;
+  readonly decisions: readonly Decision[];
+  readonly trace: Trace;
+}
+
+export type FactRole = 'recall' | 'rerank' | 'critique' | 'extend';
+
+/** What a model said. `key` is the hash of the request; `ms` its share of the call's time. */
+export interface Fact {
+  readonly role: FactRole;
+  readonly backend: string;
+  readonly key: string;
+  readonly value: unknown;
+  readonly ms: number;
+}
+
+/** What happened, in order. Texts of segments and ids only: passages stand once in the trace. */
+export type TraceEvent =
+  | { readonly type: 'retrieve-decided'; readonly level: number; readonly retrieve: boolean; readonly reason: string; readonly value: number | null; readonly threshold: number | null }
+  | { readonly type: 'recall-end'; readonly level: number; readonly query: string; readonly candidates: readonly { readonly passageId: string; readonly score: number }[] }
+  | { readonly type: 'rerank-end'; readonly level: number; readonly kept: readonly { readonly passageId: string; readonly recallRank: number; readonly score: number | null }[] }
+  | { readonly type: 'relevance-decided'; readonly level: number; readonly passages: readonly { readonly passageId: string; readonly value: number | null; readonly kept: boolean }[]; readonly threshold: number }
+  | { readonly type: 'segment-scored'; readonly level: number; readonly id: string; readonly parent: string; readonly passageId: string | null; readonly text: string; readonly end: boolean; readonly score: SegmentScore; readonly dropped: boolean }
+  | { readonly type: 'beam-pruned'; readonly level: number; readonly kept: readonly { readonly path: string; readonly score: number; readonly finished: boolean }[] }
+  | { readonly type: 'segment-committed'; readonly index: number; readonly text: string; readonly passageId: string | null }
+  | { readonly type: 'budget-spent'; readonly level: number; readonly limit: 'calls' | 'tokens' | 'ms'; readonly value: number }
+  | { readonly type: 'degraded'; readonly level: number; readonly role: string; readonly reason: string };
+
+/** A question's whole record: one JSON line. It holds no keys and no absolute paths. */
+export interface Trace {
+  readonly version: 1;
+  readonly id: string;
+  readonly question: string;
+  readonly config: Config;
+  readonly backends: Readonly<Record<string, string>>;
+  readonly prompts: Readonly<Record<string, string>>;
+  readonly passages: Readonly<Record<string, Passage>>;
+  readonly facts: readonly Fact[];
+  readonly events: readonly TraceEvent[];
+}
