@@ -1,0 +1,91 @@
+import {
+  type Critique,
+  type Distribution,
+  type Label,
+  PUBLISHED_TOKENS,
+  REFLECTIONS,
+  type ReflectionKind,
+} from './types.ts';
+
+/** Log-probabilities by label; an absent label, or -Infinity, has probability zero. */
+export type LabelLogprobs<K extends ReflectionKind> = Partial<Record<Label<K>, number>>;
+
+const labelsOf = <K extends ReflectionKind>(kind: K): readonly Label<K>[] => REFLECTIONS[kind] as readonly Label<K>[];
+
+/** log(sum(exp(values))), exact also for values near -800 where exp underflows. */
+export function logSumExp(values: readonly number[]): number {
+  const top = Math.max(...values, Number.NEGATIVE_INFINITY);
+  if (top === Number.NEGATIVE_INFINITY) return top;
+  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
+}
+
+/** Normalises among the labels of the kind, in log space. Null when no label has any probability. */
+export function distributionOf<K extends ReflectionKind>(kind: K, logprobs: LabelLogprobs<K>): Distribution<K> | null {
+  const values = labelsOf(kind).map((label) => logprobs[label] ?? Number.NEGATIVE_INFINITY);
+  const total = logSumExp(values);
+  if (total === Number.NEGATIVE_INFINITY) return null;
+  return Object.fromEntries(labelsOf(kind).map((label, i) => [label, Math.exp(values[i]! - total)])) as Distribution<K>;
+}
+
+/** A critique from log-probabilities of the labels; `mass` is the probability that they have together. */
+export function critiqueOf<K extends ReflectionKind>(kind: K, logprobs: LabelLogprobs<K>): Critique<K> | null {
+  const probs = distributionOf(kind, logprobs);
+  if (probs === null) return null;
+  const mass = Math.min(1, Math.exp(logSumExp(Object.values<number>(logprobs as Record<string, number>))));
+  return { kind, probs, mass: Math.max(mass, Number.MIN_VALUE) };
+}
+
+/** The label with the largest probability; the first of equals. */
+export function topLabel<K extends ReflectionKind>(critique: Critique<K>): Label<K> {
+  return labelsOf(critique.kind).reduce((best, label) => (critique.probs[label] > critique.probs[best] ? label : best));
+}
+
+/** Reads log-probabilities keyed by the published token strings; keys of other groups are left out. */
+export function fromPublished<K extends ReflectionKind>(
+  kind: K,
+  tokens: Readonly<Record<string, number>>,
+): LabelLogprobs<K> {
+  const entries = labelsOf(kind).map((label) => [label, tokens[publishedToken(kind, label)]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as LabelLogprobs<K>;
+}
+
+export const publishedToken = <K extends ReflectionKind>(kind: K, label: Label<K>): string =>
+  (PUBLISHED_TOKENS[kind] as Record<string, string>)[label]!;
+
+export interface StreamStep {
+  readonly token: string;
+  /** Log-probabilities of the most likely tokens at this step, by token. */
+  readonly top: Readonly<Record<string, number>>;
+}
+
+/**
+ * Finds in a generated stream, for each reflection token, the first step at which one of its labels was written,
+ * and returns the log-probabilities of its labels there. A kind that was never written is absent.
+ */
+export function readReflectionStream(steps: readonly StreamStep[]): { [K in ReflectionKind]?: LabelLogprobs<K> } {
+  const found: Partial<Record<ReflectionKind, unknown>> = {};
+  for (const kind of Object.keys(REFLECTIONS) as ReflectionKind[]) {
+    const names: readonly string[] = Object.values(PUBLISHED_TOKENS[kind]);
+    const step = steps.find(({ token }) => names.includes(token));
+    if (step !== undefined) found[kind] = fromPublished(kind, step.top);
+  }
+  return found as { [K in ReflectionKind]?: LabelLogprobs<K> };
+}
+
+const CONTROL = new RegExp(
+  [
+    ...Object.values(PUBLISHED_TOKENS).flatMap((tokens) => Object.values<string>(tokens)),
+    '<paragraph>',
+    '</paragraph>',
+    '</s>',
+    '<|endoftext|>',
+    '\n',
+    '\r',
+  ]
+    .map((token) => token.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('|'),
+  'g',
+);
+
+/** The plain answer in the output of a published checkpoint: without reflection tokens, tags, end marks and newlines. */
+export const stripReflectionTokens = (text: string): string => text.replace(CONTROL, '').trim();
