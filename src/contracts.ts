@@ -38,7 +38,9 @@ export interface Embedder {
 }
 
 /** Every key must equal (or be among) the given value(s) in the passage's metadata, or in `docId`. */
-export type MetadataFilter = Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>;
+export type MetadataFilter = Readonly<
+  Record<string, string | number | boolean | readonly (string | number | boolean)[]>
+>;
 
 export interface Hit {
   readonly id: string;
@@ -117,7 +119,10 @@ export interface Critic {
   readonly prompts?: Readonly<Record<string, string>>;
   /** True when its `retrieve` distribution can give weight to `continue`. */
   readonly predictsContinue?: boolean;
-  critique<K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], options?: CallOptions): Promise<Critique<K>[]>;
+  critique<K extends ReflectionKind>(
+    requests: readonly CritiqueRequest<K>[],
+    options?: CallOptions,
+  ): Promise<Critique<K>[]>;
   close(): Promise<void>;
 }
 
@@ -146,6 +151,11 @@ export interface GeneratorAbilities {
   readonly logprobs: boolean;
   /** Can answer without a passage. */
   readonly closedBook: boolean;
+  /**
+   * Its candidates are sentences of the passage, ranked for the question, whatever was said so far: the pipeline
+   * decides which of them go on and where the answer ends.
+   */
+  readonly quotes: boolean;
 }
 
 export interface ExtendOptions extends CallOptions {
@@ -164,15 +174,31 @@ export interface Generator {
   close(): Promise<void>;
 }
 
+/** A file that a loader would read. */
+export interface LoaderFile {
+  /** Stable over runs and machines: `<folder>/<path below it>`, or the name of a file given by itself. */
+  readonly key: string;
+  readonly path: string;
+}
+
+export interface FileListing {
+  readonly files: readonly LoaderFile[];
+  /** First parts of the keys of the folders among the paths: what is gone below them may be removed. */
+  readonly roots: readonly string[];
+  /** Keys of files that were left out because no format fits them. */
+  readonly ignored: readonly string[];
+}
+
 /** Reads files or folders. A file that cannot be read is reported, not thrown. */
 export interface Loader {
+  /** Names the reader and its settings: part of the hash of a source. */
   readonly id: string;
-  /** The files below the given paths that it would read, with their stable keys. */
-  list(paths: readonly string[], options?: CallOptions): Promise<{ key: string; root: string; path: string }[]>;
+  /** The files at and below the given paths. Throws INPUT_INVALID for a path that is missing. */
+  list(paths: readonly string[], options?: CallOptions): Promise<FileListing>;
   /** The documents of one file. Throws DOCUMENT_UNREADABLE with the reason. */
-  load(file: { key: string; path: string }, options?: CallOptions): Promise<SourceDocument[]>;
+  load(file: LoaderFile, options?: CallOptions): Promise<SourceDocument[]>;
   /** Hash of the raw content, cheap enough for every file of every run. */
-  hash(file: { path: string }): Promise<string>;
+  hash(file: Pick<LoaderFile, 'path'>, options?: CallOptions): Promise<string>;
 }
 
 /** Cuts a document into passages, keeping the offsets exact. */
