@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { PreTrainedTokenizer } from '@xenova/transformers';
+
+/** Texts to token ids, with the model's own frame ([CLS] … [SEP]) around them and never inside. */
+export type Encode = (text: string, maxTokens: number) => number[];
+
+interface TokenizerFile {
+  readonly added_tokens?: readonly { readonly id: number; readonly content: string; readonly special: boolean }[];
+  readonly model?: { readonly unk_token?: string | null };
+  readonly [key: string]: unknown;
+}
+
+/** No token of a text is longer than this on average, so what lies beyond cannot reach the model. */
+const CHARACTERS_PER_TOKEN = 64;
+
+/**
+ * Reads a tokenizer.json. Its padding and truncation are ignored (the files of some packages pad every text to 128
+ * tokens). Control tokens are taken out of what is matched in a text, so a written `[SEP]` is only four characters
+ * between brackets; the frame is learnt by encoding one word both ways.
+ */
+export async function loadTokenizer(path: string): Promise<Encode> {
+  const file = JSON.parse(await readFile(path, 'utf8')) as TokenizerFile;
+  const ids = (source: TokenizerFile, text: string, framed: boolean): number[] =>
+    new PreTrainedTokenizer(source, {})(text, { add_special_tokens: framed, return_tensor: false }).input_ids;
+  const clean = { ...file, padding: null, truncation: null };
+  const bare = ids(clean, 'a', false);
+  const framed = ids(clean, 'a', true);
+  const at = framed.findIndex((_, i) => bare.every((id, k) => framed[i + k] === id));
+  const before = framed.slice(0, at);
+  const after = framed.slice(at + bare.length);
+
+  const control = new Set(
+    (file.added_tokens ?? [])
+      .filter(({ special, content }) => special && content !== file.model?.unk_token)
+      .map(({ id }) => id),
+  );
+  const plain = new PreTrainedTokenizer({ ...clean, added_tokens: [] }, {});
+
+  return (text, maxTokens) => {
+    const readable = text.slice(0, maxTokens * CHARACTERS_PER_TOKEN);
+    const content: number[] = plain(readable, { add_special_tokens: false, return_tensor: false }).input_ids;
+    const room = Math.max(0, maxTokens - before.length - after.length);
+    return [...before, ...content.filter((id) => !control.has(id)).slice(0, room), ...after];
+  };
+}

@@ -1,0 +1,83 @@
+/** The program of a worker thread that owns one ONNX session and its tokenizer: `run` blocks whatever thread calls it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { messageOf } from '../errors.ts';
+import { loadTokenizer } from './onnx-worker-tokenizer.ts';
+
+export interface OnnxWorkerData {
+  readonly model: string;
+  readonly tokenizer: string;
+  readonly threads: number;
+}
+
+/** What a session can be asked. Each kind of answer is one more member here. */
+export type OnnxTask = {
+  readonly type: 'embed';
+  readonly text: string;
+  readonly maxTokens: number;
+  readonly pooling: 'cls' | 'mean';
+};
+
+export type OnnxReply =
+  | { readonly job: number; readonly result: Float32Array }
+  | { readonly job: number; readonly error: string };
+
+const { model, tokenizer, threads } = workerData as OnnxWorkerData;
+const port = parentPort!;
+
+async function main(): Promise<void> {
+  const [encode, session] = await Promise.all([
+    loadTokenizer(tokenizer),
+    InferenceSession.create(model, {
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+      // Spinning threads burn a core while they wait; on a busy machine that doubled the time of a run.
+      extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+    }),
+  ]);
+
+  const run = async (ids: readonly number[]): Promise<Tensor> => {
+    const dims = [1, ids.length];
+    const feeds: Record<string, Tensor> = {};
+    for (const name of session.inputNames) {
+      const fill =
+        name === 'input_ids' ? (i: number) => BigInt(ids[i]!) : name === 'attention_mask' ? () => 1n : () => 0n;
+      feeds[name] = new Tensor(
+        'int64',
+        BigInt64Array.from(ids, (_, i) => fill(i)),
+        dims,
+      );
+    }
+    const outputs = await session.run(feeds);
+    return outputs[session.outputNames[0]!]!;
+  };
+
+  const answer = async (task: OnnxTask): Promise<Float32Array> =>
+    unit(pool(await run(encode(task.text, task.maxTokens)), task.pooling));
+
+  port.on('message', ({ job, task }: { job: number; task: OnnxTask }) => {
+    answer(task).then(
+      (result) => port.postMessage({ job, result } satisfies OnnxReply, [result.buffer as ArrayBuffer]),
+      (error: unknown) => port.postMessage({ job, error: messageOf(error) } satisfies OnnxReply),
+    );
+  });
+}
+
+/** One vector of the states of all tokens. A model that pools by itself returns [1, dimensions] already. */
+function pool(output: Tensor, pooling: 'cls' | 'mean'): Float32Array {
+  const states = output.data as Float32Array;
+  const dimensions = output.dims.at(-1)!;
+  const tokens = states.length / dimensions;
+  if (pooling === 'cls' || tokens === 1) return states.slice(0, dimensions);
+  const mean = new Float32Array(dimensions);
+  for (let i = 0; i < states.length; i++) mean[i % dimensions]! += states[i]! / tokens;
+  return mean;
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const norm = Math.hypot(...vector);
+  return norm === 0 ? vector : vector.map((value) => value / norm);
+}
+
+await main();
