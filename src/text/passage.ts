@@ -3,7 +3,8 @@ import { sha256Hex } from './hash.ts';
 
 /** Cuts one passage out of a document. Page and heading are those in force where it starts. */
 export function makePassage(document: SourceDocument, span: Span): Passage {
-  const at = <T extends { readonly start: number }>(marks: readonly T[]): T | undefined => marks.findLast((mark) => mark.start <= span.start);
+  const at = <T extends { readonly start: number }>(marks: readonly T[]): T | undefined =>
+    marks.findLast((mark) => mark.start <= span.start);
   return {
     id: sha256Hex(`${document.id}\n${span.start}-${span.end}`).slice(0, 24),
     docId: document.id,

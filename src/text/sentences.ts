@@ -3,7 +3,8 @@ import type { Span } from '../types.ts';
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /** Abbreviations after which a sentence goes on: titles, references, and single initials. */
-const OPEN_END = /(?:^|[\s("'\u2018\u201c])(?:(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep|Fig|Figs|Eq|No|Nos|Vol|vs|etc|approx|ca|cf|e\.g|i\.e|al|ed|eds|pp?)|\p{Lu})\.\s*$/u;
+const OPEN_END =
+  /(?:^|[\s("'\u2018\u201c])(?:(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Gov|Sen|Rep|Fig|Figs|Eq|No|Nos|Vol|vs|etc|approx|ca|cf|e\.g|i\.e|al|ed|eds|pp?)|\p{Lu})\.\s*$/u;
 
 /**
  * The sentences of a text (Unicode rules, so Chinese works too), as trimmed spans.
@@ -32,4 +33,5 @@ function push(spans: Span[], text: string, { start, end }: Span): void {
 }
 
 /** The sentences themselves. */
-export const sentences = (text: string): string[] => sentenceSpans(text).map(({ start, end }) => text.slice(start, end));
+export const sentences = (text: string): string[] =>
+  sentenceSpans(text).map(({ start, end }) => text.slice(start, end));

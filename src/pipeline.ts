@@ -1,0 +1,200 @@
+import { type Config, publicConfig } from './config.ts';
+import type { CallOptions } from './contracts.ts';
+import { DiscernError, throwIfAborted } from './errors.ts';
+import { assembleAnswer, shownSegments } from './stages/answer.ts';
+import { advanceBeam, type BeamHypothesis, type BeamState, emptyBeam, isComplete } from './stages/beam.ts';
+import { critiqueAll } from './stages/critique.ts';
+import { chooseRetrieve, type Evidence, type EvidenceParts, gatherEvidence } from './stages/evidence.ts';
+import { extendLevel, type Generators, type ScoredSegment } from './stages/generate.ts';
+import { joinSegments } from './text/join.ts';
+import { createFactLog, type FactLog, type FactSource, recordCritic, recordGenerator, recordRecaller, recordReranker } from './trace.ts';
+import type { Answer, CritiqueRequest, Decision, Trace, TraceEvent, UnansweredReason } from './types.ts';
+
+/** What answers a question: models behind contracts. Null = there is none. */
+export interface Parts extends EvidenceParts {
+  readonly generators: Generators;
+}
+
+export interface AnswerOptions extends CallOptions {
+  readonly onEvent?: (event: TraceEvent) => void;
+  /** Replays these facts; the models of the parts are then never asked. */
+  readonly source?: FactSource;
+  /** Identifies the trace. */
+  readonly id?: string;
+  readonly now?: () => number;
+}
+
+type Hypothesis = BeamHypothesis<ScoredSegment>;
+
+/** Longest accepted question, in characters. What the models cannot hold is cut by them, never the question's start. */
+const MAX_QUESTION = 100_000;
+
+/** Answers one question. The config must be complete; with the same facts and config the answer is the same. */
+export async function answerQuestion(question: string, live: Parts, config: Config, options: AnswerOptions = {}): Promise<Answer> {
+  if (question.trim() === '') throw new DiscernError('INPUT_INVALID', 'the question is empty');
+  if (question.length > MAX_QUESTION) throw new DiscernError('INPUT_INVALID', `the question has ${question.length} characters; at most ${MAX_QUESTION} are taken`);
+  throwIfAborted(options.signal);
+  const log = createFactLog(options);
+  const parts = recordParts(live, log, options.source);
+  const decisions: Decision[] = [];
+  const finish = (values: readonly ScoredSegment[], reason: UnansweredReason | null, detail: string): Answer => {
+    const shown = reason === null ? shownSegments(values, config.beam.supportFilter) : [];
+    const { text, segments, citations } = assembleAnswer(shown, log.passages);
+    const unanswered = reason === null && shown.length === 0 ? ('no-support' as const) : reason;
+    return {
+      text,
+      unanswered: unanswered === null ? null : { reason: unanswered, detail: reason === null ? 'every segment was left out as unsupported' : detail },
+      segments,
+      citations,
+      usedContext: segments.some(({ passageId }) => passageId !== null),
+      decisions,
+      trace: traceOf(question, live, config, log, options.id ?? 'trace'),
+    };
+  };
+  const overBudget = (level: number): boolean => {
+    const limit = spentLimit(log, config);
+    if (limit === null) return false;
+    if (decisions.at(-1)?.about !== 'budget') {
+      log.emit({ type: 'budget-spent', level, limit, value: log.spent[limit] });
+      decisions.push({ about: 'budget', outcome: 'stopped', value: log.spent[limit], threshold: config.budget[limit], reason: `budget.${limit} is spent`, passageId: null, level });
+    }
+    return true;
+  };
+
+  let state: BeamState<ScoredSegment> = emptyBeam();
+  let committed = 0;
+  for (let level = 0; level < config.beam.maxSegments && !isComplete(state); level++) {
+    throwIfAborted(options.signal);
+    if (overBudget(level)) break;
+    const mayAsk = () => !overBudget(level);
+    const open = state.kept.filter(({ finished }) => !finished);
+    const evidence = await evidenceFor(question, open, parts, config, log, level, mayAsk, decisions, options);
+    if (level === 0) {
+      const stop = nothingToGoOn(evidence[0]!, parts, config, log);
+      if (stop !== null) return finish([], stop.reason, stop.detail);
+    }
+    if (overBudget(level)) break;
+    const extensions = open.map(({ path, values }, i) => ({ path, segments: values.map(({ segment }) => segment.text), evidence: usable(evidence[i]!) }));
+    const candidates = await extendLevel(question, extensions, parts.generators, parts.critics, config, log, level, mayAsk, options.signal);
+    state = advanceBeam(state, candidates, config.beam);
+    if (state.kept.length === 0) {
+      const offered = [...candidates.values()].some((list) => list.length > 0);
+      return finish([], offered ? 'no-support' : 'no-segment', offered ? 'no candidate was supported by its passage' : 'the generator offered nothing');
+    }
+    log.emit({ type: 'beam-pruned', level, kept: state.kept.map(({ path, score, finished }) => ({ path, score, finished })) });
+    committed = commit(state, config, log, committed);
+  }
+  const best = state.kept[0];
+  if (best === undefined || best.values.length === 0) return finish([], 'budget', 'the budget was spent before the first segment');
+  commit({ ...state, kept: [best] }, config, log, committed);
+  return finish(best.values, null, '');
+}
+
+function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
+  const { recaller, reranker, critics, generators } = live;
+  const recorded = new Map([...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]));
+  const generator = (one: Generators['closedBook']) => one && recordGenerator(one, log);
+  return {
+    recaller: recaller && recordRecaller(recaller, log, source),
+    reranker: reranker && recordReranker(reranker, log),
+    critics: { retrieve: recorded.get(critics.retrieve)!, isRel: recorded.get(critics.isRel)!, isSup: recorded.get(critics.isSup)!, isUse: recorded.get(critics.isUse)! },
+    generators: { withContext: generator(generators.withContext), closedBook: generator(generators.closedBook) },
+  };
+}
+
+const spentLimit = (log: FactLog, { budget }: Config): 'calls' | 'tokens' | 'ms' | null =>
+  (['calls', 'tokens', 'ms'] as const).find((limit) => budget[limit] !== null && log.spent[limit] >= budget[limit]!) ?? null;
+
+/** Evidence without a passage is no evidence: the answer goes on without context. */
+const usable = (evidence: Evidence | null): Evidence | null => (evidence === null || evidence.passages.length === 0 ? null : evidence);
+
+/** For each open hypothesis: nothing, the evidence at hand, or a new recall with question and answer so far. */
+async function evidenceFor(
+  question: string,
+  open: readonly Hypothesis[],
+  parts: Parts,
+  config: Config,
+  log: FactLog,
+  level: number,
+  mayAsk: () => boolean,
+  decisions: Decision[],
+  options: CallOptions,
+): Promise<(Evidence | null)[]> {
+  const answers = open.map(({ values }) => joinSegments(values.map(({ segment }) => segment.text)));
+  const adaptive = config.retrieve.mode === 'adaptive';
+  const requests = answers.map((answerSoFar): CritiqueRequest<'retrieve'> => ({ kind: 'retrieve', question, answerSoFar }));
+  const critiques = adaptive ? await critiqueAll<'retrieve'>(requests, parts.critics, options) : requests.map(() => null);
+  const choices = open.map(({ values }, i) => {
+    const last = values.at(-1);
+    const choice = chooseRetrieve({
+      mode: config.retrieve.mode,
+      threshold: config.retrieve.threshold,
+      critique: critiques[i] ?? null,
+      predictsContinue: parts.critics.retrieve?.predictsContinue ?? false,
+      hasEvidence: last?.evidence != null,
+      lastSupport: last?.segment.critiques.isSup ?? null,
+      first: values.length === 0,
+    });
+    const { action, reason, value, threshold } = choice;
+    log.emit({ type: 'retrieve-decided', level, retrieve: action === 'retrieve', reason, value, threshold });
+    decisions.push({ about: 'retrieve', outcome: action, value, threshold, reason, passageId: null, level });
+    return choice;
+  });
+  const places = choices.flatMap(({ action }, i) => (action === 'retrieve' ? [i] : []));
+  const queries = places.map((place) => ({ question, query: answers[place] === '' ? question : `${question} ${answers[place]}` }));
+  const gathered = places.length > 0 && mayAsk() ? await gatherEvidence(queries, parts, config, log, level, mayAsk, options) : [];
+  return choices.map(({ action }, i) => {
+    if (action === 'reuse') return open[i]!.values.at(-1)!.evidence;
+    const found = action === 'retrieve' ? gathered[places.indexOf(i)] : undefined;
+    if (found === undefined) return null;
+    decisions.push(...found.decisions);
+    return found.evidence;
+  });
+}
+
+/** Before the first segment: is there evidence, or a generator that does without? */
+function nothingToGoOn(evidence: Evidence | null, parts: Parts, config: Config, log: FactLog): { reason: UnansweredReason; detail: string } | null {
+  const { withContext, closedBook } = parts.generators;
+  if (evidence !== null && evidence.passages.length > 0)
+    return withContext === null ? { reason: 'no-generator', detail: 'generate.withContext is none' } : null;
+  if (evidence !== null && config.isRel.whenNoEvidence === 'unanswered') {
+    const recalled = log.events.some((event) => event.type === 'recall-end' && event.candidates.length > 0);
+    return { reason: 'no-evidence', detail: recalled ? 'no passage was relevant enough' : 'nothing was recalled' };
+  }
+  return closedBook === null ? { reason: 'no-generator', detail: 'generate.closedBook is none, and there are no passages to answer from' } : null;
+}
+
+/** Tells of the segments that every kept hypothesis shares: they can no longer change. Returns how many are out. */
+function commit(state: BeamState<ScoredSegment>, config: Config, log: FactLog, from: number): number {
+  const [first, ...others] = state.kept.map(({ values }) => values);
+  let shared = from;
+  while (first![shared] !== undefined && others.every((values) => values[shared] === first![shared])) shared += 1;
+  for (let index = from; index < shared; index++) {
+    const value = first![index]!;
+    if (shownSegments([value], config.beam.supportFilter).length > 0)
+      log.emit({ type: 'segment-committed', index, text: value.segment.text, passageId: value.segment.passageId });
+  }
+  return shared;
+}
+
+function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Trace {
+  const { recaller, reranker, critics, generators } = parts;
+  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) => (critic ? [[`critic.${kind}`, critic] as const] : []));
+  const writers = Object.entries(generators).flatMap(([use, generator]) => (generator ? [[`generate.${use}`, generator] as const] : []));
+  const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) => (part ? [[role, part] as const] : []));
+  return {
+    version: 1,
+    id,
+    question,
+    config: publicConfig(config),
+    backends: Object.fromEntries([...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend])),
+    abilities: Object.fromEntries<Record<string, boolean>>([
+      ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
+      ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
+    ]),
+    prompts: Object.assign({}, ...[...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
+    passages: log.passages,
+    facts: log.facts,
+    events: log.events,
+  };
+}

@@ -1,0 +1,51 @@
+import type { CallOptions, Critic } from '../contracts.ts';
+import { DiscernError } from '../errors.ts';
+import { type Critique, type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../types.ts';
+
+/** Which critic predicts which token; null = the token is not asked for. */
+export type Critics = Readonly<Record<ReflectionKind, Critic | null>>;
+
+/**
+ * Asks all requests, of any kinds: one call to each critic, results in order; null where no critic has the kind.
+ * Throws CRITIC_INVALID when a critic breaks its contract.
+ */
+export async function critiqueAll<K extends ReflectionKind>(
+  requests: readonly CritiqueRequest<K>[],
+  critics: Critics,
+  options: CallOptions,
+): Promise<(Critique<K> | null)[]> {
+  const results: (Critique<K> | null)[] = requests.map(() => null);
+  const batches = new Map<Critic, number[]>();
+  requests.forEach(({ kind }, i) => {
+    const critic = critics[kind];
+    if (critic !== null) batches.set(critic, [...(batches.get(critic) ?? []), i]);
+  });
+  await Promise.all(
+    [...batches].map(async ([critic, places]) => {
+      const critiques = await critic.critique(places.map((place) => requests[place]!), options);
+      if (critiques.length !== places.length)
+        throw new DiscernError('CRITIC_INVALID', `${critic.id} answered ${critiques.length} of ${places.length} requests`);
+      critiques.forEach((critique, i) => {
+        results[places[i]!] = checked(critique, requests[places[i]!]!.kind, critic.id) as Critique<K>;
+      });
+    }),
+  );
+  return results;
+}
+
+function checked(critique: Critique, kind: ReflectionKind, id: string): Critique {
+  const labels: readonly string[] = REFLECTIONS[kind];
+  const probs = critique.probs as Readonly<Record<string, number>>;
+  const keys = Object.keys(probs);
+  const sum = labels.reduce((total, label) => total + (probs[label] ?? Number.NaN), 0);
+  const sound =
+    critique.kind === kind &&
+    keys.length === labels.length &&
+    labels.every((label) => probs[label]! >= 0 && probs[label]! <= 1 + 1e-9) &&
+    Math.abs(sum - 1) <= 1e-6 &&
+    critique.mass > 0 &&
+    critique.mass <= 1 + 1e-9;
+  if (!sound)
+    throw new DiscernError('CRITIC_INVALID', `${id} gave for ${kind}: ${JSON.stringify(critique).slice(0, 200)}`, { details: { kind } });
+  return critique;
+}
