@@ -7,7 +7,15 @@ import { critiqueAll } from './stages/critique.ts';
 import { chooseRetrieve, type Evidence, type EvidenceParts, gatherEvidence } from './stages/evidence.ts';
 import { extendLevel, type Generators, type ScoredSegment } from './stages/generate.ts';
 import { joinSegments } from './text/join.ts';
-import { createFactLog, type FactLog, type FactSource, recordCritic, recordGenerator, recordRecaller, recordReranker } from './trace.ts';
+import {
+  createFactLog,
+  type FactLog,
+  type FactSource,
+  recordCritic,
+  recordGenerator,
+  recordRecaller,
+  recordReranker,
+} from './trace.ts';
 import type { Answer, CritiqueRequest, Decision, Trace, TraceEvent, UnansweredReason } from './types.ts';
 
 /** What answers a question: models behind contracts. Null = there is none. */
@@ -30,9 +38,18 @@ type Hypothesis = BeamHypothesis<ScoredSegment>;
 const MAX_QUESTION = 100_000;
 
 /** Answers one question. The config must be complete; with the same facts and config the answer is the same. */
-export async function answerQuestion(question: string, live: Parts, config: Config, options: AnswerOptions = {}): Promise<Answer> {
+export async function answerQuestion(
+  question: string,
+  live: Parts,
+  config: Config,
+  options: AnswerOptions = {},
+): Promise<Answer> {
   if (question.trim() === '') throw new DiscernError('INPUT_INVALID', 'the question is empty');
-  if (question.length > MAX_QUESTION) throw new DiscernError('INPUT_INVALID', `the question has ${question.length} characters; at most ${MAX_QUESTION} are taken`);
+  if (question.length > MAX_QUESTION)
+    throw new DiscernError(
+      'INPUT_INVALID',
+      `the question has ${question.length} characters; at most ${MAX_QUESTION} are taken`,
+    );
   throwIfAborted(options.signal);
   const log = createFactLog(options);
   const parts = recordParts(live, log, options.source);
@@ -43,7 +60,10 @@ export async function answerQuestion(question: string, live: Parts, config: Conf
     const unanswered = reason === null && shown.length === 0 ? ('no-support' as const) : reason;
     return {
       text,
-      unanswered: unanswered === null ? null : { reason: unanswered, detail: reason === null ? 'every segment was left out as unsupported' : detail },
+      unanswered:
+        unanswered === null
+          ? null
+          : { reason: unanswered, detail: reason === null ? 'every segment was left out as unsupported' : detail },
       segments,
       citations,
       usedContext: segments.some(({ passageId }) => passageId !== null),
@@ -56,7 +76,15 @@ export async function answerQuestion(question: string, live: Parts, config: Conf
     if (limit === null) return false;
     if (decisions.at(-1)?.about !== 'budget') {
       log.emit({ type: 'budget-spent', level, limit, value: log.spent[limit] });
-      decisions.push({ about: 'budget', outcome: 'stopped', value: log.spent[limit], threshold: config.budget[limit], reason: `budget.${limit} is spent`, passageId: null, level });
+      decisions.push({
+        about: 'budget',
+        outcome: 'stopped',
+        value: log.spent[limit],
+        threshold: config.budget[limit],
+        reason: `budget.${limit} is spent`,
+        passageId: null,
+        level,
+      });
     }
     return true;
   };
@@ -74,39 +102,71 @@ export async function answerQuestion(question: string, live: Parts, config: Conf
       if (stop !== null) return finish([], stop.reason, stop.detail);
     }
     if (overBudget(level)) break;
-    const extensions = open.map(({ path, values }, i) => ({ path, segments: values.map(({ segment }) => segment.text), evidence: usable(evidence[i]!) }));
-    const candidates = await extendLevel(question, extensions, parts.generators, parts.critics, config, log, level, mayAsk, options.signal);
+    const extensions = open.map(({ path, values }, i) => ({
+      path,
+      segments: values.map(({ segment }) => segment.text),
+      evidence: usable(evidence[i]!),
+    }));
+    const candidates = await extendLevel(
+      question,
+      extensions,
+      parts.generators,
+      parts.critics,
+      config,
+      log,
+      level,
+      mayAsk,
+      options.signal,
+    );
     state = advanceBeam(state, candidates, config.beam);
     if (state.kept.length === 0) {
       const offered = [...candidates.values()].some((list) => list.length > 0);
-      return finish([], offered ? 'no-support' : 'no-segment', offered ? 'no candidate was supported by its passage' : 'the generator offered nothing');
+      return finish(
+        [],
+        offered ? 'no-support' : 'no-segment',
+        offered ? 'no candidate was supported by its passage' : 'the generator offered nothing',
+      );
     }
-    log.emit({ type: 'beam-pruned', level, kept: state.kept.map(({ path, score, finished }) => ({ path, score, finished })) });
+    log.emit({
+      type: 'beam-pruned',
+      level,
+      kept: state.kept.map(({ path, score, finished }) => ({ path, score, finished })),
+    });
     committed = commit(state, config, log, committed);
   }
   const best = state.kept[0];
-  if (best === undefined || best.values.length === 0) return finish([], 'budget', 'the budget was spent before the first segment');
+  if (best === undefined || best.values.length === 0)
+    return finish([], 'budget', 'the budget was spent before the first segment');
   commit({ ...state, kept: [best] }, config, log, committed);
   return finish(best.values, null, '');
 }
 
 function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
   const { recaller, reranker, critics, generators } = live;
-  const recorded = new Map([...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]));
+  const recorded = new Map(
+    [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
+  );
   const generator = (one: Generators['closedBook']) => one && recordGenerator(one, log);
   return {
     recaller: recaller && recordRecaller(recaller, log, source),
     reranker: reranker && recordReranker(reranker, log),
-    critics: { retrieve: recorded.get(critics.retrieve)!, isRel: recorded.get(critics.isRel)!, isSup: recorded.get(critics.isSup)!, isUse: recorded.get(critics.isUse)! },
+    critics: {
+      retrieve: recorded.get(critics.retrieve)!,
+      isRel: recorded.get(critics.isRel)!,
+      isSup: recorded.get(critics.isSup)!,
+      isUse: recorded.get(critics.isUse)!,
+    },
     generators: { withContext: generator(generators.withContext), closedBook: generator(generators.closedBook) },
   };
 }
 
 const spentLimit = (log: FactLog, { budget }: Config): 'calls' | 'tokens' | 'ms' | null =>
-  (['calls', 'tokens', 'ms'] as const).find((limit) => budget[limit] !== null && log.spent[limit] >= budget[limit]!) ?? null;
+  (['calls', 'tokens', 'ms'] as const).find((limit) => budget[limit] !== null && log.spent[limit] >= budget[limit]!) ??
+  null;
 
 /** Evidence without a passage is no evidence: the answer goes on without context. */
-const usable = (evidence: Evidence | null): Evidence | null => (evidence === null || evidence.passages.length === 0 ? null : evidence);
+const usable = (evidence: Evidence | null): Evidence | null =>
+  evidence === null || evidence.passages.length === 0 ? null : evidence;
 
 /** For each open hypothesis: nothing, the evidence at hand, or a new recall with question and answer so far. */
 async function evidenceFor(
@@ -122,8 +182,12 @@ async function evidenceFor(
 ): Promise<(Evidence | null)[]> {
   const answers = open.map(({ values }) => joinSegments(values.map(({ segment }) => segment.text)));
   const adaptive = config.retrieve.mode === 'adaptive';
-  const requests = answers.map((answerSoFar): CritiqueRequest<'retrieve'> => ({ kind: 'retrieve', question, answerSoFar }));
-  const critiques = adaptive ? await critiqueAll<'retrieve'>(requests, parts.critics, options) : requests.map(() => null);
+  const requests = answers.map(
+    (answerSoFar): CritiqueRequest<'retrieve'> => ({ kind: 'retrieve', question, answerSoFar }),
+  );
+  const critiques = adaptive
+    ? await critiqueAll<'retrieve'>(requests, parts.critics, options)
+    : requests.map(() => null);
   const choices = open.map(({ values }, i) => {
     const last = values.at(-1);
     const choice = chooseRetrieve({
@@ -141,8 +205,12 @@ async function evidenceFor(
     return choice;
   });
   const places = choices.flatMap(({ action }, i) => (action === 'retrieve' ? [i] : []));
-  const queries = places.map((place) => ({ question, query: answers[place] === '' ? question : `${question} ${answers[place]}` }));
-  const gathered = places.length > 0 && mayAsk() ? await gatherEvidence(queries, parts, config, log, level, mayAsk, options) : [];
+  const queries = places.map((place) => ({
+    question,
+    query: answers[place] === '' ? question : `${question} ${answers[place]}`,
+  }));
+  const gathered =
+    places.length > 0 && mayAsk() ? await gatherEvidence(queries, parts, config, log, level, mayAsk, options) : [];
   return choices.map(({ action }, i) => {
     if (action === 'reuse') return open[i]!.values.at(-1)!.evidence;
     const found = action === 'retrieve' ? gathered[places.indexOf(i)] : undefined;
@@ -153,7 +221,12 @@ async function evidenceFor(
 }
 
 /** Before the first segment: is there evidence, or a generator that does without? */
-function nothingToGoOn(evidence: Evidence | null, parts: Parts, config: Config, log: FactLog): { reason: UnansweredReason; detail: string } | null {
+function nothingToGoOn(
+  evidence: Evidence | null,
+  parts: Parts,
+  config: Config,
+  log: FactLog,
+): { reason: UnansweredReason; detail: string } | null {
   const { withContext, closedBook } = parts.generators;
   if (evidence !== null && evidence.passages.length > 0)
     return withContext === null ? { reason: 'no-generator', detail: 'generate.withContext is none' } : null;
@@ -161,7 +234,9 @@ function nothingToGoOn(evidence: Evidence | null, parts: Parts, config: Config, 
     const recalled = log.events.some((event) => event.type === 'recall-end' && event.candidates.length > 0);
     return { reason: 'no-evidence', detail: recalled ? 'no passage was relevant enough' : 'nothing was recalled' };
   }
-  return closedBook === null ? { reason: 'no-generator', detail: 'generate.closedBook is none, and there are no passages to answer from' } : null;
+  return closedBook === null
+    ? { reason: 'no-generator', detail: 'generate.closedBook is none, and there are no passages to answer from' }
+    : null;
 }
 
 /** Tells of the segments that every kept hypothesis shares: they can no longer change. Returns how many are out. */
@@ -179,15 +254,23 @@ function commit(state: BeamState<ScoredSegment>, config: Config, log: FactLog, f
 
 function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Trace {
   const { recaller, reranker, critics, generators } = parts;
-  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) => (critic ? [[`critic.${kind}`, critic] as const] : []));
-  const writers = Object.entries(generators).flatMap(([use, generator]) => (generator ? [[`generate.${use}`, generator] as const] : []));
-  const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) => (part ? [[role, part] as const] : []));
+  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
+    critic ? [[`critic.${kind}`, critic] as const] : [],
+  );
+  const writers = Object.entries(generators).flatMap(([use, generator]) =>
+    generator ? [[`generate.${use}`, generator] as const] : [],
+  );
+  const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) =>
+    part ? [[role, part] as const] : [],
+  );
   return {
     version: 1,
     id,
     question,
     config: publicConfig(config),
-    backends: Object.fromEntries([...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend])),
+    backends: Object.fromEntries(
+      [...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend]),
+    ),
     abilities: Object.fromEntries<Record<string, boolean>>([
       ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
       ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),

@@ -9,9 +9,17 @@ import { type Answer, REFLECTIONS, type ReflectionKind, type Trace } from './typ
  * Answers the question of a trace again from its facts, without any model. With the trace's own config the answer is
  * the same bit for bit; `change` overrides options of it. Throws REPLAY_FACT_MISSING where it asks for more than was recorded.
  */
-export function replay(trace: Trace, change: ConfigInput = {}, options: Omit<AnswerOptions, 'source' | 'id'> = {}): Promise<Answer> {
+export function replay(
+  trace: Trace,
+  change: ConfigInput = {},
+  options: Omit<AnswerOptions, 'source' | 'id'> = {},
+): Promise<Answer> {
   const config = parseConfig(mergeConfig(trace.config, change));
-  return answerQuestion(trace.question, replayParts(trace), config, { ...options, id: trace.id, source: factSource(trace) });
+  return answerQuestion(trace.question, replayParts(trace), config, {
+    ...options,
+    id: trace.id,
+    source: factSource(trace),
+  });
 }
 
 /** Overrides single options, group by group. */
@@ -21,7 +29,8 @@ export function mergeConfig(base: Config | ConfigInput, change: ConfigInput): Co
 }
 
 function replayParts({ backends, abilities }: Trace): Parts {
-  const refuse = (id: string) => () => Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} is asked nothing in a replay`));
+  const refuse = (id: string) => () =>
+    Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} is asked nothing in a replay`));
   const close = async () => {};
   // One critic for several tokens is one critic here too: a call is counted once.
   const kinds = Object.keys(REFLECTIONS) as ReflectionKind[];
@@ -30,19 +39,36 @@ function replayParts({ backends, abilities }: Trace): Parts {
     const id = backends[`critic.${kind}`];
     if (id === undefined || critics.has(id)) continue;
     const predictsContinue = abilities[`critic.${kind}`]?.predictsContinue ?? false;
-    critics.set(id, { id, kinds: kinds.filter((other) => backends[`critic.${other}`] === id), predictsContinue, critique: refuse(id), close });
+    critics.set(id, {
+      id,
+      kinds: kinds.filter((other) => backends[`critic.${other}`] === id),
+      predictsContinue,
+      critique: refuse(id),
+      close,
+    });
   }
   const generator = (role: string): Generator | null => {
     const id = backends[role];
     const able = abilities[role];
     if (id === undefined) return null;
-    return { id, abilities: { logprobs: able?.logprobs ?? false, closedBook: able?.closedBook ?? false, quotes: able?.quotes ?? false }, extend: refuse(id), close };
+    return {
+      id,
+      abilities: {
+        logprobs: able?.logprobs ?? false,
+        closedBook: able?.closedBook ?? false,
+        quotes: able?.quotes ?? false,
+      },
+      extend: refuse(id),
+      close,
+    };
   };
   const { recall, rerank } = backends;
   return {
     recaller: recall === undefined ? null : { id: recall, recall: refuse(recall) },
     reranker: rerank === undefined ? null : { id: rerank, score: refuse(rerank), close },
-    critics: Object.fromEntries(kinds.map((kind) => [kind, critics.get(backends[`critic.${kind}`] ?? '') ?? null])) as unknown as Parts['critics'],
+    critics: Object.fromEntries(
+      kinds.map((kind) => [kind, critics.get(backends[`critic.${kind}`] ?? '') ?? null]),
+    ) as unknown as Parts['critics'],
     generators: { withContext: generator('generate.withContext'), closedBook: generator('generate.closedBook') },
   };
 }

@@ -3,7 +3,17 @@ import { ConfigSchema } from './config.ts';
 import type { Critic, Generator, Recaller, Reranker, SegmentCandidate } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
-import type { Candidate, Critique, CritiqueRequest, Fact, FactRole, Passage, ReflectionKind, Trace, TraceEvent } from './types.ts';
+import type {
+  Candidate,
+  Critique,
+  CritiqueRequest,
+  Fact,
+  FactRole,
+  Passage,
+  ReflectionKind,
+  Trace,
+  TraceEvent,
+} from './types.ts';
 
 /** Where facts come from: models (`live`), or a recorded trace. */
 export interface FactSource {
@@ -23,12 +33,20 @@ export interface FactLog {
   spendTokens(tokens: number): void;
   keep(passages: readonly Passage[]): void;
   /** One value for each request. Only requests without a fact reach `call`, all together. */
-  ask<R, V>(role: FactRole, backend: string, requests: readonly R[], key: (request: R) => unknown, call: (missing: readonly R[]) => Promise<readonly V[]>): Promise<V[]>;
+  ask<R, V>(
+    role: FactRole,
+    backend: string,
+    requests: readonly R[],
+    key: (request: R) => unknown,
+    call: (missing: readonly R[]) => Promise<readonly V[]>,
+  ): Promise<V[]>;
 }
 
 const factId = (role: FactRole, backend: string, key: string): string => `${role} ${backend} ${key}`;
 
-export function createFactLog(options: { source?: FactSource; now?: () => number; onEvent?: (event: TraceEvent) => void } = {}): FactLog {
+export function createFactLog(
+  options: { source?: FactSource; now?: () => number; onEvent?: (event: TraceEvent) => void } = {},
+): FactLog {
   const { source, now = () => performance.now(), onEvent } = options;
   const facts: Fact[] = [];
   const known = new Map<string, Fact>();
@@ -70,7 +88,10 @@ export function createFactLog(options: { source?: FactSource; now?: () => number
           const started = now();
           const values = await call([...missing.values()]);
           if (values.length !== missing.size)
-            throw new DiscernError('BACKEND_FAILED', `${backend} answered ${values.length} of ${missing.size} requests`);
+            throw new DiscernError(
+              'BACKEND_FAILED',
+              `${backend} answered ${values.length} of ${missing.size} requests`,
+            );
           // Whole microseconds, so that the sum does not depend on the order of adding.
           const ms = Math.round(((now() - started) / missing.size) * 1000) / 1000;
           [...missing.keys()].forEach((missed, i) => {
@@ -86,7 +107,9 @@ export function createFactLog(options: { source?: FactSource; now?: () => number
 function recorded(source: FactSource, role: FactRole, backend: string, key: string): Fact {
   const fact = source.facts.get(factId(role, backend, key));
   if (fact === undefined)
-    throw new DiscernError('REPLAY_FACT_MISSING', `the trace has no "${role}" fact of ${backend} with key ${key}`, { details: { role, backend, key } });
+    throw new DiscernError('REPLAY_FACT_MISSING', `the trace has no "${role}" fact of ${backend} with key ${key}`, {
+      details: { role, backend, key },
+    });
   return fact;
 }
 
@@ -105,16 +128,37 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
   return {
     id: recaller.id,
     async recall(queries, { topK, filter, signal }) {
-      const values = await log.ask<string, RecallFact>('recall', recaller.id, queries, (query) => ({ query, filter: filter ?? null }), async (missing) => {
-        const lists = await recaller.recall(missing, { topK, filter, signal });
-        for (const list of lists) log.keep(list.map(({ passage }) => passage));
-        return lists.map((list) => ({ topK, hits: list.map(({ passage, recallScore }) => [passage.id, recallScore] as const) }));
-      });
+      const values = await log.ask<string, RecallFact>(
+        'recall',
+        recaller.id,
+        queries,
+        (query) => ({ query, filter: filter ?? null }),
+        async (missing) => {
+          const lists = await recaller.recall(missing, { topK, filter, signal });
+          for (const list of lists) log.keep(list.map(({ passage }) => passage));
+          return lists.map((list) => ({
+            topK,
+            hits: list.map(({ passage, recallScore }) => [passage.id, recallScore] as const),
+          }));
+        },
+      );
       return values.map((value) => {
         if (topK > value.topK && value.hits.length === value.topK)
-          throw new DiscernError('REPLAY_FACT_MISSING', `the trace recalled ${value.topK} passages, ${topK} were asked for`);
+          throw new DiscernError(
+            'REPLAY_FACT_MISSING',
+            `the trace recalled ${value.topK} passages, ${topK} were asked for`,
+          );
         if (source) log.keep(value.hits.map(([id]) => passageOf(source, id)));
-        return value.hits.slice(0, topK).map(([id, recallScore], i): Candidate => ({ passage: log.passages[id]!, recallRank: i + 1, recallScore, rerankScore: null }));
+        return value.hits
+          .slice(0, topK)
+          .map(
+            ([id, recallScore], i): Candidate => ({
+              passage: log.passages[id]!,
+              recallRank: i + 1,
+              recallScore,
+              rerankScore: null,
+            }),
+          );
       });
     },
   };
@@ -122,7 +166,8 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
 
 function passageOf(source: FactSource, id: string): Passage {
   const passage = source.passages[id];
-  if (passage === undefined) throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);
+  if (passage === undefined)
+    throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);
   return passage;
 }
 
@@ -130,19 +175,32 @@ export function recordReranker(reranker: Reranker, log: FactLog): Reranker {
   return {
     id: reranker.id,
     score: (question, candidates, options) =>
-      log.ask('rerank', reranker.id, candidates, ({ passage }) => ({ question, passage: passage.id }), (missing) => reranker.score(question, missing, options)),
+      log.ask(
+        'rerank',
+        reranker.id,
+        candidates,
+        ({ passage }) => ({ question, passage: passage.id }),
+        (missing) => reranker.score(question, missing, options),
+      ),
     close: () => reranker.close(),
   };
 }
 
 /** What identifies a request to a critic: its texts, and its passage by id. */
-const critiqueKey = (request: CritiqueRequest): unknown => ('passage' in request ? { ...request, passage: request.passage.id } : request);
+const critiqueKey = (request: CritiqueRequest): unknown =>
+  'passage' in request ? { ...request, passage: request.passage.id } : request;
 
 export function recordCritic(critic: Critic, log: FactLog): Critic {
   return {
     ...critic,
     critique: <K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], options?: { signal?: AbortSignal }) =>
-      log.ask<CritiqueRequest<K>, Critique<K>>('critique', critic.id, requests, critiqueKey as (request: CritiqueRequest<K>) => unknown, (missing) => critic.critique(missing, options)),
+      log.ask<CritiqueRequest<K>, Critique<K>>(
+        'critique',
+        critic.id,
+        requests,
+        critiqueKey as (request: CritiqueRequest<K>) => unknown,
+        (missing) => critic.critique(missing, options),
+      ),
   };
 }
 
@@ -157,7 +215,14 @@ export function recordGenerator(generator: Generator, log: FactLog): Generator {
         ({ question, passage, answerSoFar }) =>
           generator.abilities.quotes
             ? { question, passage: passage?.id ?? null }
-            : { question, passage: passage?.id ?? null, answerSoFar, maxTokens: options.maxTokens, temperature: options.temperature, seed: options.seed },
+            : {
+                question,
+                passage: passage?.id ?? null,
+                answerSoFar,
+                maxTokens: options.maxTokens,
+                temperature: options.temperature,
+                seed: options.seed,
+              },
         (missing) => generator.extend(missing, options),
       ),
   };
@@ -183,7 +248,15 @@ export const TraceSchema = z.object({
   abilities: z.record(z.string(), z.record(z.string(), z.boolean())),
   prompts: z.record(z.string(), z.string()),
   passages: z.record(z.string(), PassageSchema),
-  facts: z.array(z.object({ role: z.enum(['recall', 'rerank', 'critique', 'extend']), backend: z.string(), key: z.string(), value: z.json(), ms: z.number() })),
+  facts: z.array(
+    z.object({
+      role: z.enum(['recall', 'rerank', 'critique', 'extend']),
+      backend: z.string(),
+      key: z.string(),
+      value: z.json(),
+      ms: z.number(),
+    }),
+  ),
   events: z.array(z.looseObject({ type: z.string() })),
 });
 
@@ -198,7 +271,11 @@ export function parseTrace(line: string): Trace {
   const parsed = TraceSchema.safeParse(json);
   if (parsed.success) return parsed.data as unknown as Trace;
   const version = (json as { version?: unknown } | null)?.version;
-  if (version !== 1) throw new DiscernError('TRACE_INVALID', `trace version ${String(version)} is not supported; this package reads version 1`);
+  if (version !== 1)
+    throw new DiscernError(
+      'TRACE_INVALID',
+      `trace version ${String(version)} is not supported; this package reads version 1`,
+    );
   const list = parsed.error.issues.slice(0, 3).map(({ path, message }) => `${path.join('.')}: ${message}`);
   throw new DiscernError('TRACE_INVALID', list.join('; '));
 }

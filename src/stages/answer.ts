@@ -5,8 +5,10 @@ import type { AnswerSegment, Citation, Passage, Segment, Span } from '../types.t
 import type { ScoredSegment } from './generate.ts';
 
 /** The segments of a hypothesis that are shown: with `output`, unsupported ones are left out. */
-export const shownSegments = (values: readonly ScoredSegment[], supportFilter: Config['beam']['supportFilter']): ScoredSegment[] =>
-  values.filter(({ noSupport }) => supportFilter !== 'output' || !noSupport);
+export const shownSegments = (
+  values: readonly ScoredSegment[],
+  supportFilter: Config['beam']['supportFilter'],
+): ScoredSegment[] => values.filter(({ noSupport }) => supportFilter !== 'output' || !noSupport);
 
 /** Where the words of a segment stand in its passage, in document coordinates; null when they do not stand there exactly. */
 export function findSpan(segment: Pick<Segment, 'text' | 'quoted'>, passage: Passage): Span | null {
@@ -27,7 +29,9 @@ export function assembleAnswer(
     if (passage === undefined) return { ...segment, score, citation: null };
     const span = findSpan(segment, passage);
     const { start, end } = span ?? passage.span;
-    const same = citations.find((citation) => citation.passageId === passage.id && citation.start === start && citation.end === end);
+    const same = citations.find(
+      (citation) => citation.passageId === passage.id && citation.start === start && citation.end === end,
+    );
     if (same) return { ...segment, score, citation: same.number };
     const citation: Citation = {
       number: citations.length + 1,
@@ -44,9 +48,12 @@ export function assembleAnswer(
     citations.push(citation);
     return { ...segment, score, citation: citation.number };
   });
-  const text = joinSegments(segments.map(({ text: words, citation }) => (citation === null ? words : `${words} [${citation}]`)));
+  const text = joinSegments(
+    segments.map(({ text: words, citation }) => (citation === null ? words : `${words} [${citation}]`)),
+  );
   return { text, segments, citations };
 }
 
 /** The answer's words without the citation marks. */
-export const plainText = (answer: { readonly segments: readonly { readonly text: string }[] }): string => joinSegments(answer.segments.map(({ text }) => text));
+export const plainText = (answer: { readonly segments: readonly { readonly text: string }[] }): string =>
+  joinSegments(answer.segments.map(({ text }) => text));

@@ -22,9 +22,15 @@ export async function critiqueAll<K extends ReflectionKind>(
   });
   await Promise.all(
     [...batches].map(async ([critic, places]) => {
-      const critiques = await critic.critique(places.map((place) => requests[place]!), options);
+      const critiques = await critic.critique(
+        places.map((place) => requests[place]!),
+        options,
+      );
       if (critiques.length !== places.length)
-        throw new DiscernError('CRITIC_INVALID', `${critic.id} answered ${critiques.length} of ${places.length} requests`);
+        throw new DiscernError(
+          'CRITIC_INVALID',
+          `${critic.id} answered ${critiques.length} of ${places.length} requests`,
+        );
       critiques.forEach((critique, i) => {
         results[places[i]!] = checked(critique, requests[places[i]!]!.kind, critic.id) as Critique<K>;
       });
@@ -46,6 +52,8 @@ function checked(critique: Critique, kind: ReflectionKind, id: string): Critique
     critique.mass > 0 &&
     critique.mass <= 1 + 1e-9;
   if (!sound)
-    throw new DiscernError('CRITIC_INVALID', `${id} gave for ${kind}: ${JSON.stringify(critique).slice(0, 200)}`, { details: { kind } });
+    throw new DiscernError('CRITIC_INVALID', `${id} gave for ${kind}: ${JSON.stringify(critique).slice(0, 200)}`, {
+      details: { kind },
+    });
   return critique;
 }

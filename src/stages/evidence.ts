@@ -1,5 +1,5 @@
-import type { CallOptions, Recaller, Reranker } from '../contracts.ts';
 import type { Config } from '../config.ts';
+import type { CallOptions, Recaller, Reranker } from '../contracts.ts';
 import { topLabel } from '../reflection.ts';
 import type { FactLog } from '../trace.ts';
 import type { Candidate, Critique, CritiqueRequest, Decision, Passage } from '../types.ts';
@@ -40,18 +40,25 @@ export function chooseRetrieve(input: {
   first: boolean;
 }): RetrieveChoice {
   const { mode, threshold, critique, predictsContinue, hasEvidence, lastSupport, first } = input;
-  const plain = (action: RetrieveChoice['action'], reason: string): RetrieveChoice => ({ action, reason, value: null, threshold: null });
+  const plain = (action: RetrieveChoice['action'], reason: string): RetrieveChoice => ({
+    action,
+    reason,
+    value: null,
+    threshold: null,
+  });
   if (mode === 'never') return plain('none', 'mode never');
   const supported = lastSupport === null || topLabel(lastSupport) !== 'none';
   const carriesOn = !first && hasEvidence && supported;
-  if (mode === 'always') return carriesOn ? plain('reuse', 'the last segment was supported') : plain('retrieve', 'mode always');
+  if (mode === 'always')
+    return carriesOn ? plain('reuse', 'the last segment was supported') : plain('retrieve', 'mode always');
   if (critique === null) return plain('retrieve', 'no critic said otherwise');
   const { yes, no, continue: more } = critique.probs;
   const { probability, retrieve } = decideRetrieve({ yes: Math.log(yes), no: Math.log(no) }, threshold);
   if (critique.undecided) return { action: 'retrieve', reason: 'undecided', value: probability, threshold };
   if (!first && hasEvidence && predictsContinue && more > yes && more > no)
     return { action: 'reuse', reason: 'the critic says continue', value: probability, threshold };
-  if (carriesOn && !predictsContinue) return { action: 'reuse', reason: 'the last segment was supported', value: probability, threshold };
+  if (carriesOn && !predictsContinue)
+    return { action: 'reuse', reason: 'the last segment was supported', value: probability, threshold };
   return retrieve
     ? { action: 'retrieve', reason: 'P(yes) is above the threshold', value: probability, threshold }
     : { action: 'none', reason: 'P(yes) is not above the threshold', value: probability, threshold };
@@ -66,7 +73,11 @@ export function keepRelevant(
   return candidates.map(({ passage }, i) => {
     const critique = critiques[i] ?? null;
     const value = critique === null ? null : critique.probs.relevant;
-    return { passageId: passage.id, value, kept: value === null || critique?.undecided !== undefined || value > threshold };
+    return {
+      passageId: passage.id,
+      value,
+      kept: value === null || critique?.undecided !== undefined || value > threshold,
+    };
   });
 }
 
@@ -81,12 +92,37 @@ export async function gatherEvidence(
   options: CallOptions,
 ): Promise<{ evidence: Evidence; decisions: Decision[] }[]> {
   const { recaller, reranker, critics } = parts;
-  const lists = recaller === null ? queries.map(() => []) : await recaller.recall(queries.map(({ query }) => query), { ...options, topK: config.recall.topK });
+  const lists =
+    recaller === null
+      ? queries.map(() => [])
+      : await recaller.recall(
+          queries.map(({ query }) => query),
+          { ...options, topK: config.recall.topK },
+        );
   const kept: Candidate[][] = [];
   for (const [i, list] of lists.entries()) {
-    log.emit({ type: 'recall-end', level, query: queries[i]!.query, candidates: list.map(({ passage, recallScore }) => ({ passageId: passage.id, score: recallScore })) });
-    const top = await rerankCandidates(queries[i]!.question, list, mayAsk() ? reranker : null, config.rerank.topN, options);
-    log.emit({ type: 'rerank-end', level, kept: top.map(({ passage, recallRank, rerankScore }) => ({ passageId: passage.id, recallRank, score: rerankScore })) });
+    log.emit({
+      type: 'recall-end',
+      level,
+      query: queries[i]!.query,
+      candidates: list.map(({ passage, recallScore }) => ({ passageId: passage.id, score: recallScore })),
+    });
+    const top = await rerankCandidates(
+      queries[i]!.question,
+      list,
+      mayAsk() ? reranker : null,
+      config.rerank.topN,
+      options,
+    );
+    log.emit({
+      type: 'rerank-end',
+      level,
+      kept: top.map(({ passage, recallRank, rerankScore }) => ({
+        passageId: passage.id,
+        recallRank,
+        score: rerankScore,
+      })),
+    });
     kept.push(top);
   }
   const requests = kept.flatMap((list, i) =>
@@ -98,16 +134,23 @@ export async function gatherEvidence(
     const mine = critiques.splice(0, list.length);
     const judged = keepRelevant(list, mine, threshold);
     log.emit({ type: 'relevance-decided', level, passages: judged, threshold });
-    const decisions = judged.map(({ passageId, value, kept: stays }): Decision => ({
-      about: 'isRel',
-      outcome: stays ? 'kept' : 'dropped',
-      value,
-      threshold: value === null ? null : threshold,
-      reason: value === null ? 'no critic was asked' : 'P(relevant) against the threshold',
-      passageId,
-      level,
-    }));
-    const isRel = new Map(list.flatMap(({ passage }, i) => (mine[i] && !mine[i].undecided ? [[passage.id, mine[i]] as const] : [])));
-    return { evidence: { passages: list.filter((_, i) => judged[i]!.kept).map(({ passage }) => passage), isRel }, decisions };
+    const decisions = judged.map(
+      ({ passageId, value, kept: stays }): Decision => ({
+        about: 'isRel',
+        outcome: stays ? 'kept' : 'dropped',
+        value,
+        threshold: value === null ? null : threshold,
+        reason: value === null ? 'no critic was asked' : 'P(relevant) against the threshold',
+        passageId,
+        level,
+      }),
+    );
+    const isRel = new Map(
+      list.flatMap(({ passage }, i) => (mine[i] && !mine[i].undecided ? [[passage.id, mine[i]] as const] : [])),
+    );
+    return {
+      evidence: { passages: list.filter((_, i) => judged[i]!.kept).map(({ passage }) => passage), isRel },
+      decisions,
+    };
   });
 }

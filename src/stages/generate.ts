@@ -50,11 +50,30 @@ export async function extendLevel(
   mayAsk: () => boolean,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, BeamCandidate<ScoredSegment>[]>> {
-  const options: ExtendOptions = { maxTokens: config.generate.maxTokens, temperature: config.generate.temperature, seed: config.generate.seed, signal };
-  const drafts = (await Promise.all([
-    draft(question, extensions.filter(({ evidence }) => evidence !== null), generators.withContext, config, options),
-    draft(question, extensions.filter(({ evidence }) => evidence === null), generators.closedBook, config, options),
-  ])).flat();
+  const options: ExtendOptions = {
+    maxTokens: config.generate.maxTokens,
+    temperature: config.generate.temperature,
+    seed: config.generate.seed,
+    signal,
+  };
+  const drafts = (
+    await Promise.all([
+      draft(
+        question,
+        extensions.filter(({ evidence }) => evidence !== null),
+        generators.withContext,
+        config,
+        options,
+      ),
+      draft(
+        question,
+        extensions.filter(({ evidence }) => evidence === null),
+        generators.closedBook,
+        config,
+        options,
+      ),
+    ])
+  ).flat();
   log.spendTokens(drafts.reduce((sum, { candidate }) => sum + candidate.tokens, 0));
   const written = drafts.filter(({ candidate }) => candidate.text !== '');
   const critiques = await critiqueDrafts(question, written, critics, log, level, mayAsk() ? { signal } : null);
@@ -74,7 +93,13 @@ export async function extendLevel(
     const score = scoreSegment(segment.critiques, candidate.logprobs, config.weights);
     const noSupport = hasNoSupport(segment.critiques.isSup);
     const id = `${result.get(path)!.length}`;
-    add(path, { id, score: score.total, noSupport, end: candidate.end, value: { segment, score, evidence: entry.evidence, noSupport } });
+    add(path, {
+      id,
+      score: score.total,
+      noSupport,
+      end: candidate.end,
+      value: { segment, score, evidence: entry.evidence, noSupport },
+    });
     log.emit({
       type: 'segment-scored',
       level,
@@ -89,12 +114,23 @@ export async function extendLevel(
   });
   // An empty ending: the hypothesis may close as it stands, and competes as such.
   for (const { path, segments, candidate } of drafts)
-    if (candidate.text === '' && candidate.end && segments.length > 0 && !result.get(path)!.some(({ score }) => score === null))
+    if (
+      candidate.text === '' &&
+      candidate.end &&
+      segments.length > 0 &&
+      !result.get(path)!.some(({ score }) => score === null)
+    )
       add(path, { id: 'end', score: null, noSupport: false, end: true, value: null });
   return result;
 }
 
-async function draft(question: string, extensions: readonly Extension[], generator: Generator | null, config: Config, options: ExtendOptions): Promise<Draft[]> {
+async function draft(
+  question: string,
+  extensions: readonly Extension[],
+  generator: Generator | null,
+  config: Config,
+  options: ExtendOptions,
+): Promise<Draft[]> {
   if (generator === null || extensions.length === 0) return [];
   const requests: ExtendRequest[] = [];
   const owners: Extension[] = [];
@@ -105,20 +141,39 @@ async function draft(question: string, extensions: readonly Extension[], generat
     }
   const lists = await generator.extend(requests, options);
   if (lists.length !== requests.length)
-    throw new DiscernError('GENERATOR_INVALID', `${generator.id} answered ${lists.length} of ${requests.length} requests`);
+    throw new DiscernError(
+      'GENERATOR_INVALID',
+      `${generator.id} answered ${lists.length} of ${requests.length} requests`,
+    );
   const offered = generator.abilities.quotes ? chooseQuotes(question, requests, owners, lists, config) : lists;
   return offered.flatMap((candidates, i) =>
-    candidates.map((candidate) => ({ ...owners[i]!, passage: requests[i]!.passage, candidate: checkedSpan(candidate, requests[i]!.passage) })),
+    candidates.map((candidate) => ({
+      ...owners[i]!,
+      passage: requests[i]!.passage,
+      candidate: checkedSpan(candidate, requests[i]!.passage),
+    })),
   );
 }
 
 /** Quotes are chosen over all passages of a hypothesis together. */
-function chooseQuotes(question: string, requests: readonly ExtendRequest[], owners: readonly Extension[], lists: SegmentCandidate[][], config: Config): SegmentCandidate[][] {
+function chooseQuotes(
+  question: string,
+  requests: readonly ExtendRequest[],
+  owners: readonly Extension[],
+  lists: SegmentCandidate[][],
+  config: Config,
+): SegmentCandidate[][] {
   const { quotesPerPassage: perPassage, quoteGain: gain } = config.generate;
   const chosen: SegmentCandidate[][] = lists.map(() => []);
   for (const owner of new Set(owners)) {
     const places = owners.flatMap((other, i) => (other === owner ? [i] : []));
-    const picked = selectQuotes({ question, answerSoFar: owner.segments, offers: places.map((place) => ({ passage: requests[place]!.passage!, candidates: lists[place]! })), perPassage, gain });
+    const picked = selectQuotes({
+      question,
+      answerSoFar: owner.segments,
+      offers: places.map((place) => ({ passage: requests[place]!.passage!, candidates: lists[place]! })),
+      perPassage,
+      gain,
+    });
     places.forEach((place, i) => {
       chosen[place] = picked[i]!;
     });
@@ -130,7 +185,8 @@ function chooseQuotes(question: string, requests: readonly ExtendRequest[], owne
 function checkedSpan(candidate: SegmentCandidate, passage: Passage | null): SegmentCandidate {
   const { quoted, text } = candidate;
   if (quoted === null) return candidate;
-  const exact = passage !== null && passage.text.slice(quoted.start - passage.span.start, quoted.end - passage.span.start) === text;
+  const exact =
+    passage !== null && passage.text.slice(quoted.start - passage.span.start, quoted.end - passage.span.start) === text;
   return exact ? candidate : { ...candidate, quoted: null };
 }
 
@@ -156,7 +212,10 @@ async function critiqueDrafts(
   const places = drafts.map(({ passage, candidate, segments }) => {
     const ask = (request: CritiqueRequest) => requests.push(request) - 1;
     return {
-      isRel: passage !== null && candidate.quoted !== null ? ask({ kind: 'isRel', question, passage: quotePassage(passage, candidate) }) : null,
+      isRel:
+        passage !== null && candidate.quoted !== null
+          ? ask({ kind: 'isRel', question, passage: quotePassage(passage, candidate) })
+          : null,
       isSup: passage !== null ? ask({ kind: 'isSup', question, passage, segment: candidate.text }) : null,
       isUse: ask({ kind: 'isUse', question, answer: joinSegments([...segments, candidate.text]) }),
     };
@@ -164,7 +223,8 @@ async function critiqueDrafts(
   const critiques = options === null ? [] : await critiqueAll(requests, critics, options);
   const usable = (place: number | null) => {
     const critique = place === null ? null : (critiques[place] ?? null);
-    if (critique?.undecided) log.emit({ type: 'degraded', level, role: critique.kind, reason: 'undecided: its term is left out' });
+    if (critique?.undecided)
+      log.emit({ type: 'degraded', level, role: critique.kind, reason: 'undecided: its term is left out' });
     return critique === null || critique.undecided ? undefined : critique;
   };
   return drafts.map(({ evidence, passage }, i) => {

@@ -10,7 +10,12 @@ export function embeddingRecaller(embedder: Embedder, index: PassageIndex): Reca
         vectors.map(async (vector) => {
           const hits = await index.search(vector, topK, { filter, signal });
           const passages = await index.passages(hits.map(({ id }) => id));
-          return hits.map(({ score }, i) => ({ passage: passages[i]!, recallRank: i + 1, recallScore: score, rerankScore: null }));
+          return hits.map(({ score }, i) => ({
+            passage: passages[i]!,
+            recallRank: i + 1,
+            recallScore: score,
+            rerankScore: null,
+          }));
         }),
       );
     },

@@ -13,7 +13,10 @@ export async function rerankCandidates(
   if (reranker === null || candidates.length === 0) return candidates.slice(0, topN);
   const scores = await reranker.score(question, candidates, options);
   if (scores.length !== candidates.length || !scores.every(Number.isFinite))
-    throw new DiscernError('BACKEND_FAILED', `${reranker.id} must give one finite score for each of ${candidates.length} passages`);
+    throw new DiscernError(
+      'BACKEND_FAILED',
+      `${reranker.id} must give one finite score for each of ${candidates.length} passages`,
+    );
   return orderByScore(candidates, scores).slice(0, topN);
 }
 

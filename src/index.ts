@@ -1,0 +1,51 @@
+export { type Config, type ConfigInput, ConfigSchema, listOptions, type Option, parseConfig } from './config.ts';
+export type {
+  CallOptions,
+  Critic,
+  Embedder,
+  EmbedderFingerprint,
+  ExtendOptions,
+  ExtendRequest,
+  Generator,
+  GeneratorAbilities,
+  Hit,
+  IndexChange,
+  IndexInfo,
+  Loader,
+  MetadataFilter,
+  PassageIndex,
+  Recaller,
+  Reranker,
+  SegmentCandidate,
+  SourceRecord,
+  Splitter,
+} from './contracts.ts';
+export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
+export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
+export { type AskOptions, createRag, type OwnParts, type Rag, type RagOptions } from './rag.ts';
+export { replay } from './replay.ts';
+export { plainText } from './stages/answer.ts';
+export type { IngestReport } from './stages/ingest.ts';
+export { parseTrace, TraceSchema } from './trace.ts';
+export {
+  type Answer,
+  type AnswerSegment,
+  type Candidate,
+  type Citation,
+  type Critique,
+  type CritiqueRequest,
+  type Decision,
+  type Distribution,
+  type Fact,
+  type Label,
+  type Passage,
+  REFLECTIONS,
+  type ReflectionKind,
+  type Segment,
+  type SegmentScore,
+  type SourceDocument,
+  type Span,
+  type Trace,
+  type TraceEvent,
+  type UnansweredReason,
+} from './types.ts';

@@ -1,0 +1,138 @@
+import type { Config } from './config.ts';
+import type { Critic, Embedder, Generator, Loader, PassageIndex, Reranker, Splitter } from './contracts.ts';
+import { DiscernError } from './errors.ts';
+import type { ModelStore } from './models/store.ts';
+import type { ReflectionKind } from './types.ts';
+
+/** What backends are made with. Nothing is loaded before the first use. */
+export interface PresetContext {
+  readonly config: Config;
+  readonly store: ModelStore;
+  /** Keys of servers, by service. They reach the client of that service and nothing else. */
+  readonly keys: Readonly<Record<string, string | undefined>>;
+  readonly embedder: () => Promise<Embedder>;
+  /** Vectors that the index holds already. */
+  readonly vectorsOf: (ids: readonly string[]) => Promise<(Float32Array | null)[]>;
+  readonly signal?: AbortSignal;
+}
+
+export interface PresetCritic {
+  readonly critic: Critic;
+  /** Threshold on P(relevant) that was fitted for it; null where none was. */
+  readonly isRelThreshold: number | null;
+}
+
+type Makers<T> = Readonly<Record<string, (context: PresetContext) => Promise<T>>>;
+
+const EMBEDDERS: Makers<Embedder> = {
+  async onnx({ config: { embedder }, store, signal }) {
+    const [{ onnxEmbedder }, { cachedEmbedder }] = await Promise.all([
+      import('./backends/embedder/onnx.ts'),
+      import('./backends/embedder/cached.ts'),
+    ]);
+    const model = await store.resolve(embedder.model, { signal });
+    return cachedEmbedder(onnxEmbedder({ model, maxTokens: embedder.maxTokens, threads: embedder.threads }), {
+      max: embedder.cache,
+    });
+  },
+};
+
+const RERANKERS: Makers<Reranker> = {
+  async embedding({ embedder, vectorsOf }) {
+    const { embeddingReranker } = await import('./backends/reranker/embedding.ts');
+    return embeddingReranker({ embedder: await embedder(), vectorsOf });
+  },
+};
+
+const CRITICS: Makers<PresetCritic> = {
+  async embedding({ embedder, vectorsOf }) {
+    const [{ embeddingCritic }, { embeddingDefinition }] = await Promise.all([
+      import('./backends/critic/embedding.ts'),
+      import('./backends/critic/definition.ts'),
+    ]);
+    const definition = await embeddingDefinition();
+    return {
+      critic: embeddingCritic({ embedder: await embedder(), definition, vectorsOf }),
+      isRelThreshold: definition.isRelThreshold,
+    };
+  },
+  async prompted({ config, store, signal }) {
+    const { promptedCritic } = await import('./backends/critic/prompted.ts');
+    return {
+      critic: promptedCritic({ model: await store.resolve(config.critics.model, { signal }) }),
+      isRelThreshold: null,
+    };
+  },
+};
+
+const GENERATORS: Makers<Generator> = {
+  async quote({ embedder }) {
+    const { quoteGenerator } = await import('./backends/generator/quote.ts');
+    return quoteGenerator({ embedder: await embedder() });
+  },
+  async gguf({ config, store, signal }) {
+    const { ggufGenerator } = await import('./backends/generator/gguf.ts');
+    return ggufGenerator({ model: await store.resolve(config.generate.model, { signal }) });
+  },
+  async openai({ config: { generate }, keys }) {
+    const { openaiGenerator } = await import('./backends/generator/openai.ts');
+    return openaiGenerator({ model: generate.serverModel, baseUrl: generate.baseUrl, apiKey: keys.openai });
+  },
+};
+
+function pick<T>(makers: Makers<T>, role: string, name: string): Makers<T>[string] {
+  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
+  if (make === undefined)
+    throw new DiscernError(
+      'BACKEND_UNKNOWN',
+      `no ${role} is called "${name}"; there are: ${Object.keys(makers).join(', ')}`,
+    );
+  return make;
+}
+
+export const createEmbedder = (context: PresetContext): Promise<Embedder> =>
+  pick(EMBEDDERS, 'embedder', context.config.embedder.backend)(context);
+
+export async function createReranker(context: PresetContext): Promise<Reranker | null> {
+  const { backend } = context.config.rerank;
+  return backend === 'none' ? null : pick(RERANKERS, 'reranker', backend)(context);
+}
+
+export async function createCritic(name: string, kind: ReflectionKind, context: PresetContext): Promise<PresetCritic> {
+  const made = await pick(CRITICS, 'critic', name)(context);
+  if (!made.critic.kinds.includes(kind))
+    throw new DiscernError(
+      'CRITIC_KIND_UNSUPPORTED',
+      `the critic "${name}" predicts ${made.critic.kinds.join(', ')}, not ${kind}`,
+    );
+  return made;
+}
+
+export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>
+  pick(GENERATORS, 'generator', name)(context);
+
+/** Opens the index in a folder (null: in memory), made for the vectors of this embedder. */
+export async function openIndex(
+  config: Config,
+  embedder: Embedder,
+  dir: string | null,
+  create: boolean,
+): Promise<PassageIndex> {
+  const { hnswIndex } = await import('./backends/index/hnsw.ts');
+  const { dimensions, ...facts } = await embedder.fingerprint();
+  const { exactUpTo, targetRecall, efMax } = config.index;
+  return hnswIndex({ dir, create, dimensions, fingerprint: { ...facts, dimensions }, exactUpTo, targetRecall, efMax });
+}
+
+export async function createLoader(config: Config): Promise<Loader> {
+  const { fileLoader } = await import('./backends/loader/files.ts');
+  return fileLoader({ textField: config.ingest.textField, titleField: config.ingest.titleField });
+}
+
+export async function createSplitter({ ingest: { splitter, size, overlap } }: Config): Promise<Splitter> {
+  const { structureSplitter } = await import('./backends/splitter/structure.ts');
+  const { recursiveSplitter } = await import('./backends/splitter/recursive.ts');
+  const { wholeSplitter } = await import('./backends/splitter/whole.ts');
+  const makers = { structure: structureSplitter, recursive: recursiveSplitter, whole: wholeSplitter };
+  return makers[splitter]({ size, overlap });
+}

@@ -1,0 +1,212 @@
+import type {
+  CallOptions,
+  Embedder,
+  IndexChange,
+  Loader,
+  LoaderFile,
+  PassageIndex,
+  SourceRecord,
+  Splitter,
+} from '../contracts.ts';
+import { DiscernError, messageOf, throwIfAborted } from '../errors.ts';
+import { keyOf } from '../text/hash.ts';
+import { passageText } from '../text/passage.ts';
+import type { Passage, SourceDocument } from '../types.ts';
+
+/** Texts that go to the embedder in one call: what a cache can save before a kill. */
+const EMBED_CHUNK = 256;
+const HASH_AT_ONCE = 16;
+
+export interface IngestProgress {
+  readonly phase: 'read' | 'embed' | 'commit';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface IngestFailure {
+  readonly key: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface IngestReport {
+  /** Numbers of sources. */
+  readonly added: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly removed: number;
+  /** Sources that could not be read. What the index had of them before is kept. */
+  readonly failed: readonly IngestFailure[];
+  /** Keys of files that no format fits. */
+  readonly ignored: readonly string[];
+  /** Passages written to the index in this run. */
+  readonly passages: number;
+  /** Texts that were embedded for them. */
+  readonly embedded: number;
+}
+
+interface IngestParts extends CallOptions {
+  readonly splitter: Splitter;
+  readonly embedder: Embedder;
+  readonly index: PassageIndex;
+  readonly onProgress?: (progress: IngestProgress) => void;
+}
+
+export interface IngestOptions extends IngestParts {
+  readonly paths: readonly string[];
+  readonly loader: Loader;
+}
+
+/** A document given as a value; what is left out is empty. */
+export type DocumentInput = Pick<SourceDocument, 'id' | 'text'> & Partial<SourceDocument>;
+
+export interface IngestDocumentsOptions extends IngestParts {
+  readonly documents: readonly DocumentInput[];
+}
+
+interface Prepared {
+  readonly source: SourceRecord;
+  readonly passages: readonly Passage[];
+}
+
+/**
+ * Brings the index up to date with files and folders: new and changed files are read, cut and embedded, files that are
+ * gone from a given folder are removed, the rest is left alone. The index changes once, at the end, or not at all.
+ */
+export async function ingest(options: IngestOptions): Promise<IngestReport> {
+  const { paths, loader, splitter, index, signal, onProgress } = options;
+  const { files, roots, ignored } = await loader.list(paths, { signal });
+  const known = await index.sources();
+  const failed: IngestFailure[] = [];
+  const prepared: Prepared[] = [];
+  let read = 0;
+  let unchanged = 0;
+
+  const attempt = async <T>(key: string, work: () => Promise<T>): Promise<T | null> => {
+    throwIfAborted(signal);
+    try {
+      return await work();
+    } catch (error) {
+      throwIfAborted(signal);
+      failed.push({
+        key,
+        code: DiscernError.is(error) ? error.code : 'DOCUMENT_UNREADABLE',
+        message: messageOf(error),
+      });
+      return null;
+    }
+  };
+  const prepare = async (file: LoaderFile, hash: string): Promise<Prepared> => {
+    const documents = await loader.load(file, { signal });
+    const passages: Passage[] = [];
+    for (const document of documents) for (const passage of await splitter.split(document)) passages.push(passage);
+    return { source: { key: file.key, hash, passages: passages.length }, passages };
+  };
+
+  for (let i = 0; i < files.length; i += HASH_AT_ONCE) {
+    const group = files.slice(i, i + HASH_AT_ONCE);
+    const hashes = await Promise.all(group.map((file) => attempt(file.key, () => loader.hash(file, { signal }))));
+    for (const [j, file] of group.entries()) {
+      const content = hashes[j] ?? null;
+      const hash = content === null ? null : keyOf([content, loader.id, splitter.id]);
+      if (hash !== null && known.get(file.key)?.hash === hash) unchanged++;
+      else if (hash !== null) {
+        const made = await attempt(file.key, () => prepare(file, hash));
+        if (made !== null) prepared.push(made);
+      }
+      onProgress?.({ phase: 'read', done: ++read, total: files.length });
+    }
+  }
+  const listed = new Set(files.map((file) => file.key));
+  const gone = [...known.keys()].filter((key) => !listed.has(key) && roots.some((root) => key.startsWith(`${root}/`)));
+  return { ...(await commit(options, known, prepared, gone)), unchanged, failed, ignored };
+}
+
+/** Adds documents that are given as values, each its own source, replacing those of the same id. Removes none. */
+export async function ingestDocuments(options: IngestDocumentsOptions): Promise<IngestReport> {
+  const { documents, splitter, index, signal } = options;
+  const known = await index.sources();
+  const prepared: Prepared[] = [];
+  const ids = new Set<string>();
+  for (const input of documents) {
+    throwIfAborted(signal);
+    const document: SourceDocument = { title: null, pages: [], headings: [], metadata: {}, ...input };
+    if (document.id === '' || ids.has(document.id))
+      throw new DiscernError(
+        'INPUT_INVALID',
+        `document ids must be distinct and not empty; got "${document.id}" again`,
+      );
+    ids.add(document.id);
+    const hash = keyOf([document, splitter.id]);
+    if (known.get(document.id)?.hash === hash) continue;
+    const passages = await splitter.split(document);
+    prepared.push({ source: { key: document.id, hash, passages: passages.length }, passages });
+  }
+  const report = await commit(options, known, prepared, []);
+  return { ...report, unchanged: documents.length - prepared.length, failed: [], ignored: [] };
+}
+
+async function commit(
+  parts: IngestParts,
+  known: ReadonlyMap<string, SourceRecord>,
+  prepared: readonly Prepared[],
+  gone: readonly string[],
+): Promise<Omit<IngestReport, 'unchanged' | 'failed' | 'ignored'>> {
+  const { index, signal, onProgress } = parts;
+  const changed = prepared.filter(({ source }) => known.has(source.key));
+  const { vectors, embedded } = await embedAll(parts, prepared, changed);
+  const change: IndexChange = {
+    remove: [...gone, ...changed.map(({ source }) => source.key)],
+    add: prepared.map(({ source, passages }) => ({
+      source,
+      passages,
+      vectors: passages.map((passage) => vectors.get(passageText(passage))!),
+    })),
+  };
+  throwIfAborted(signal);
+  if (change.add.length > 0 || change.remove.length > 0) {
+    onProgress?.({ phase: 'commit', done: 0, total: 1 });
+    await index.apply(change, { signal });
+    onProgress?.({ phase: 'commit', done: 1, total: 1 });
+  }
+  return {
+    added: prepared.length - changed.length,
+    changed: changed.length,
+    removed: gone.length,
+    passages: prepared.reduce((sum, { passages }) => sum + passages.length, 0),
+    embedded,
+  };
+}
+
+/** A vector for every text of the passages. Equal texts, and those that a changed source still has, cost nothing. */
+async function embedAll(
+  { embedder, index, signal, onProgress }: IngestParts,
+  prepared: readonly Prepared[],
+  changed: readonly Prepared[],
+): Promise<{ vectors: Map<string, Float32Array>; embedded: number }> {
+  const vectors = await storedVectors(index, changed);
+  const texts = new Set(prepared.flatMap(({ passages }) => passages.map(passageText)));
+  const missing = [...texts].filter((text) => !vectors.has(text)).sort((a, b) => b.length - a.length);
+  for (let start = 0; start < missing.length; start += EMBED_CHUNK) {
+    throwIfAborted(signal);
+    const chunk = missing.slice(start, start + EMBED_CHUNK);
+    const progress = (done: number) => onProgress?.({ phase: 'embed', done: start + done, total: missing.length });
+    const made = await embedder.embed(chunk, 'passage', { signal, onProgress: progress });
+    if (made.length !== chunk.length)
+      throw new DiscernError('BACKEND_FAILED', `${embedder.id} gave ${made.length} vectors for ${chunk.length} texts`);
+    for (const [i, text] of chunk.entries()) vectors.set(text, made[i]!);
+    progress(chunk.length);
+  }
+  return { vectors, embedded: missing.length };
+}
+
+/** Vectors that the index holds for texts of the sources which are about to be replaced. */
+async function storedVectors(index: PassageIndex, changed: readonly Prepared[]): Promise<Map<string, Float32Array>> {
+  const ids = changed.flatMap(({ passages }) => passages.map((passage) => passage.id));
+  const vectors = await index.vectors(ids);
+  const found = ids.flatMap((id, i) =>
+    vectors[i] === null || vectors[i] === undefined ? [] : [{ id, vector: vectors[i] }],
+  );
+  const passages = await index.passages(found.map(({ id }) => id));
+  return new Map(passages.map((passage, i) => [passageText(passage), found[i]!.vector]));
+}

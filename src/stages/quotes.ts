@@ -1,0 +1,42 @@
+import type { SegmentCandidate } from '../contracts.ts';
+import { addedShare, contentWords, rarity } from '../text/lexical.ts';
+import type { Passage } from '../types.ts';
+
+export interface QuoteOffer {
+  readonly passage: Passage;
+  /** Sentences of the passage, best for the question first. */
+  readonly candidates: readonly SegmentCandidate[];
+}
+
+/**
+ * Pure: which quoted sentences may come next, and whether the answer is complete with them. The first segment is free;
+ * a later one must bring at least `gain` of the question's words (rare ones weigh more) that nothing said so far has.
+ * An answer ends where no other offered sentence would bring that much.
+ */
+export function selectQuotes(input: {
+  question: string;
+  answerSoFar: readonly string[];
+  offers: readonly QuoteOffer[];
+  perPassage: number;
+  gain: number;
+}): SegmentCandidate[][] {
+  const { question, answerSoFar, offers, perPassage, gain } = input;
+  const wordsOf = new Map(
+    offers.flatMap(({ candidates }) => candidates.map(({ text }) => [text, contentWords(text)] as const)),
+  );
+  const weights = rarity(contentWords(question), [...wordsOf.values()]);
+  const said = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));
+  const adds = (text: string, covered: ReadonlySet<string>) => addedShare(weights, wordsOf.get(text)!, covered) >= gain;
+  const open = [...wordsOf.keys()].filter(
+    (text) => !answerSoFar.includes(text) && (answerSoFar.length === 0 || adds(text, said)),
+  );
+  return offers.map(({ candidates }) =>
+    candidates
+      .filter(({ text }) => open.includes(text))
+      .slice(0, perPassage)
+      .map((candidate) => {
+        const covered = new Set([...said, ...wordsOf.get(candidate.text)!]);
+        return { ...candidate, end: !open.some((text) => text !== candidate.text && adds(text, covered)) };
+      }),
+  );
+}
