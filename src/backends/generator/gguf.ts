@@ -1,0 +1,169 @@
+import type { LlamaModel, Token } from 'node-llama-cpp';
+import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
+import type { ResolvedModel } from '../../models/manifest.ts';
+import { getPrompt } from '../../prompts.ts';
+import { sentenceSpans } from '../../text/sentences.ts';
+import { llamaSession, slugOf } from '../llama.ts';
+import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
+
+export interface GgufGeneratorOptions {
+  readonly model: ResolvedModel;
+  readonly threads?: number;
+  /** Tokens of prompt and segment together, for each sequence. Longer passages are cut to fit. */
+  readonly contextSize?: number;
+  /** Hypotheses that are written at the same time, and prompts that stay in memory between levels. */
+  readonly sequences?: number;
+}
+
+interface Job {
+  readonly index: number;
+  readonly parts: readonly (readonly Token[])[];
+}
+
+/** Sampling draws among this many of the likeliest tokens. */
+const TOP = 64;
+
+/** Small seeded generator of numbers in [0, 1) (mulberry32). */
+function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** The likeliest token, or one drawn at this temperature. */
+function pick({ best, logits }: Next, temperature: number, random: () => number): Token {
+  if (temperature === 0) return best;
+  const largest = logits.get(best)!;
+  const weights = [...logits].map(([token, logit]) => [token, Math.exp((logit - largest) / temperature)] as const);
+  let rest = random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+  return weights.find(([, weight]) => (rest -= weight) < 0)?.[0] ?? best;
+}
+
+/** The first sentence of the text and the tokens that make it. The look-ahead that showed its end is left out. */
+function firstSentence(
+  model: LlamaModel,
+  tokens: readonly Token[],
+  text: string,
+  logprobs: readonly number[],
+  end: boolean,
+): SegmentCandidate {
+  const spans = sentenceSpans(text);
+  const stop = (end || spans.length < 2 ? text.trimEnd().length : spans[0]!.end) as number;
+  let count = 0;
+  while (count < tokens.length && model.detokenize(tokens.slice(0, count), false).trimEnd().length < stop) count += 1;
+  return { text: text.slice(0, stop).trim(), tokens: count, logprobs: logprobs.slice(0, count), end, quoted: null };
+}
+
+/**
+ * A local language model that writes one sentence for each hypothesis.
+ * The log-probabilities are those of the model itself (temperature 1, whole vocabulary), also where a temperature draws the tokens.
+ * A control token ends the answer; it never becomes text.
+ */
+export function ggufGenerator({
+  model,
+  threads = 1,
+  contextSize = 2048,
+  sequences = 5,
+}: GgufGeneratorOptions): Generator {
+  const withContext = getPrompt('answer-with-context@1');
+  const closedBook = getPrompt('answer-closed-book@1');
+  const session = llamaSession({ model, threads, contextSize, sequences });
+
+  function partsOf(engine: LlamaEngine, { question, passage, answerSoFar }: ExtendRequest, reserve: number): Token[][] {
+    const values = { question, answerSoFar: answerSoFar.join(' ') };
+    return passage === null
+      ? engine.parts(closedBook, values, ['question', 'answerSoFar'], reserve)
+      : engine.parts(
+          withContext,
+          { ...values, passage: passage.text },
+          ['question', 'answerSoFar', 'passage'],
+          reserve,
+        );
+  }
+
+  /** Which slot writes which jobs: those of one prompt share a slot, if possible the one that still holds it. */
+  function plan(engine: LlamaEngine, jobs: readonly Job[]): Job[][] {
+    const queues: Job[][] = engine.slots.map(() => []);
+    const groups = new Map<string, Job[]>();
+    for (const job of jobs) {
+      const prompt = job.parts.slice(0, -1).join();
+      groups.set(prompt, [...(groups.get(prompt) ?? []), job]);
+    }
+    for (const group of groups.values()) {
+      const shortest = Math.min(...queues.map((queue) => queue.length));
+      const free = queues.flatMap((queue, i) => (queue.length === shortest ? [i] : []));
+      const held = free.map((i) => engine.shared(engine.slots[i]!, group[0]!.parts));
+      queues[free[held.indexOf(Math.max(...held))]!]!.push(...group);
+    }
+    return queues;
+  }
+
+  async function write(
+    engine: LlamaEngine,
+    slot: Slot,
+    first: Next,
+    ask: Ask,
+    limit: number,
+    options: ExtendOptions,
+    random: () => number,
+    check: () => void,
+  ): Promise<SegmentCandidate> {
+    const tokens: Token[] = [];
+    const logprobs: number[] = [];
+    let next = first;
+    let text = '';
+    for (;;) {
+      const token = pick(next, options.temperature, random);
+      if (engine.model.isEogToken(token) || engine.model.isSpecialToken(token))
+        return firstSentence(engine.model, tokens, text, logprobs, true);
+      tokens.push(token);
+      logprobs.push(Math.min(0, next.logits.get(token)! - next.logTotal));
+      text = engine.model.detokenize(tokens, false);
+      if (sentenceSpans(text).length > 1) return firstSentence(engine.model, tokens, text, logprobs, false);
+      // Nothing but white space up to the limit is no segment: the answer ends here.
+      if (tokens.length >= limit) return firstSentence(engine.model, tokens, text, logprobs, text.trim() === '');
+      check();
+      next = await engine.step(slot, token, ask);
+    }
+  }
+
+  return {
+    id: `gguf-${slugOf(model.name)}@1`,
+    abilities: { logprobs: true, closedBook: true, quotes: false },
+    prompts: { answerWithContext: withContext.hash, answerClosedBook: closedBook.hash },
+    extend(requests, options) {
+      return session.use(async (engine, check) => {
+        // A prompt keeps at least half of the context.
+        const limit = Math.min(options.maxTokens, Math.floor(engine.contextSize / 2));
+        const ask: Ask = options.temperature === 0 ? {} : { top: TOP };
+        const queues = plan(
+          engine,
+          requests.map((request, index) => ({ index, parts: partsOf(engine, request, limit) })),
+        );
+        const results: SegmentCandidate[][] = [];
+        while (queues.some((queue) => queue.length > 0)) {
+          // Prompts one by one, since mixing them would change their portions; then the hypotheses write in step, in shared batches.
+          const round: (() => Promise<void>)[] = [];
+          for (const [i, queue] of queues.entries()) {
+            const job = queue.shift();
+            if (!job) continue;
+            const slot = engine.slots[i]!;
+            const first = await engine.prompt(slot, job.parts, ask, check);
+            const random = seededRandom(Math.imul(options.seed + 1, 0x9e3779b1) + job.index);
+            round.push(async () => {
+              results[job.index] = [await write(engine, slot, first, ask, limit, options, random, check)];
+            });
+          }
+          const ended = await Promise.allSettled(round.map((run) => run()));
+          for (const outcome of ended) if (outcome.status === 'rejected') throw outcome.reason;
+        }
+        return results;
+      }, options.signal);
+    },
+    close: () => session.close(),
+  };
+}
