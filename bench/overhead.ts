@@ -2,12 +2,25 @@
  * Framework overhead: what a question costs when its models cost nothing. In one run, over the same 50 passages:
  * plain async calls, a LangChain RunnableSequence, a LangGraph.js graph, and answerQuestion with scripted backends.
  *
- *   npx tsx bench/overhead.ts
+ *   npm run build && npx tsx bench/overhead.ts
+ *
+ * The built package is measured: tsx wraps each named function of a source file, which doubles the figures.
  */
 import { writeFileSync } from 'node:fs';
 import { RunnableLambda, RunnableSequence } from '@langchain/core/runnables';
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
+import type { Config } from '../src/config.ts';
+import type { Generator, Reranker } from '../src/contracts.ts';
+import type { Parts } from '../src/pipeline.ts';
+import type { Candidate, Passage } from '../src/types.ts';
 import { clock, machine, markdownTable, type Timing, timing } from './lib-stats.ts';
+
+const built = <T>(path: string): Promise<T> => import(new URL(`../dist/${path}`, import.meta.url).href);
+const { parseConfig } = await built<typeof import('../src/config.ts')>('config.js');
+const { answerQuestion } = await built<typeof import('../src/pipeline.ts')>('pipeline.js');
+const { scriptedCritic } =
+  await built<typeof import('../src/testing/scripted-critic.ts')>('testing/scripted-critic.js');
+const { keyOf } = await built<typeof import('../src/text/hash.ts')>('text/hash.js');
 
 const STEPS = 8;
 const LOOPS = 6;
@@ -75,22 +88,177 @@ async function peerRow(name: string, run: () => Promise<State>, steps: number, r
   return { name, ...timing(ms) };
 }
 
+const ask = 'What does the bench ask of fifty passages that all say the same?';
+const passages = docs.map(
+  ({ id, text }): Passage => ({
+    id,
+    docId: 'bench/docs.txt',
+    text,
+    title: null,
+    span: { start: 0, end: text.length },
+    page: null,
+    heading: null,
+    metadata: {},
+  }),
+);
+const candidates = passages.map(
+  (passage, i): Candidate => ({ passage, recallRank: i + 1, recallScore: 1 - i / 100, rerankScore: null }),
+);
+
+/** The same judgement of everything; `continue` is likeliest, so that a beam keeps its evidence. */
+const verdicts: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  retrieve: { yes: 0.3, no: 0.1, continue: 0.6 },
+  isRel: { relevant: 0.9, irrelevant: 0.1 },
+  isSup: { fully: 0.7, partially: 0.2, none: 0.1 },
+  isUse: { '5': 0.6, '4': 0.1, '3': 0.1, '2': 0.1, '1': 0.1 },
+};
+
+/** Backends that answer at once. `onKey` hears what identifies each request, as the trace does. */
+function scriptedParts(config: Config, onKey: (key: unknown) => void = () => {}): Parts {
+  const critic = scriptedCritic((request) => {
+    onKey('passage' in request ? { ...request, passage: request.passage.id } : request);
+    return verdicts[request.kind]!;
+  });
+  return {
+    recaller: {
+      id: 'scripted-recaller@1',
+      recall: async (queries) =>
+        queries.map((query) => {
+          onKey({ query, filter: null });
+          return candidates;
+        }),
+    },
+    reranker: config.rerank.backend === 'none' ? null : scriptedReranker(onKey),
+    critics: {
+      retrieve: config.critics.retrieve === null ? null : critic,
+      isRel: config.critics.isRel === null ? null : critic,
+      isSup: config.critics.isSup === null ? null : critic,
+      isUse: config.critics.isUse === null ? null : critic,
+    },
+    generators: { withContext: scriptedGenerator(config.beam.maxSegments, onKey), closedBook: null },
+  };
+}
+
+function scriptedReranker(onKey: (key: unknown) => void): Reranker {
+  return {
+    id: 'scripted-reranker@1',
+    async score(question, list) {
+      for (const { passage } of list) onKey({ question, passage: passage.id });
+      return list.map(({ recallScore }) => recallScore);
+    },
+    async close() {},
+  };
+}
+
+/** One sentence for each request, another one for each path of the beam, so that no request is asked twice. */
+function scriptedGenerator(segments: number, onKey: (key: unknown) => void): Generator {
+  return {
+    id: 'scripted-generator@1',
+    abilities: { logprobs: true, closedBook: false, quotes: false },
+    async extend(requests, { maxTokens, temperature, seed }) {
+      return requests.map(({ question, passage, answerSoFar }) => {
+        onKey({ question, passage: passage?.id ?? null, answerSoFar, maxTokens, temperature, seed });
+        const before = answerSoFar.at(-1)?.split(' ', 1)[0] ?? '';
+        const text = `${before}${passage?.id} says what the other passages say.`;
+        const end = answerSoFar.length + 1 === segments;
+        return [{ text, tokens: 8, logprobs: [-0.1, -0.2, -0.3], end, quoted: null }];
+      });
+    },
+    async close() {},
+  };
+}
+
+interface DiscernRow {
+  readonly rows: readonly Row[];
+  readonly asked: Readonly<Record<string, number>>;
+}
+
+/**
+ * A question with the stages and critics that the config names. Each run is followed by hashing the same requests once more, and
+ * the difference of the two is the row: so a slow moment of the machine meets both.
+ */
+async function discernRow(name: string, config: Config, runs: number): Promise<DiscernRow> {
+  const keys: unknown[] = [];
+  const probe = await answerQuestion(
+    ask,
+    scriptedParts(config, (key) => keys.push(key)),
+    config,
+  );
+  const hashed = new Set(keys.map(keyOf));
+  const { facts } = probe.trace;
+  if (facts.length !== keys.length || facts.some(({ key }) => !hashed.has(key)))
+    throw new Error('the bench does not hash what the trace hashes: compare its keys with src/trace.ts');
+  if (probe.segments.length !== config.beam.maxSegments)
+    throw new Error(`${name} answered with ${probe.segments.length} segments`);
+
+  const roles = [...new Set(facts.map(({ role }) => role))];
+  const parts = scriptedParts(config);
+  let events = 0;
+  const onEvent = () => {
+    events += 1;
+  };
+  const total: number[] = [];
+  const hashing: number[] = [];
+  for (let i = -Math.max(50, runs / 10); i < runs; i++) {
+    const whole = await clock(() => answerQuestion(ask, parts, config, { onEvent }));
+    const started = performance.now();
+    for (const key of keys) keyOf(key);
+    const hash = performance.now() - started;
+    if (i < 0) continue;
+    total.push(whole);
+    hashing.push(hash);
+  }
+  if (events === 0) throw new Error('no events were heard');
+  return {
+    rows: [
+      { name: `**${name}**`, ...timing(total.map((ms, i) => ms - hashing[i]!)) },
+      { name: `${name}: request hashing (${keys.length} keys)`, ...timing(hashing) },
+    ],
+    asked: Object.fromEntries(roles.map((role) => [role, facts.filter((fact) => fact.role === role).length])),
+  };
+}
+
+const critics = { retrieve: 'scripted', isRel: 'scripted', isSup: 'scripted', isUse: 'scripted' };
+const everything = { retrieve: { mode: 'adaptive' }, rerank: { backend: 'embedding', topN: 5 }, critics } as const;
+const configs = {
+  defaults: parseConfig({ beam: { maxSegments: 1 } }),
+  everything: parseConfig({ ...everything, beam: { maxSegments: 1 } }),
+  // Three passages from one hypothesis, then from three, over six levels: 3 + 5 * 9 = 48 segments.
+  beam: parseConfig({ critics, rerank: { topN: 3 }, beam: { width: 3, maxSegments: 6 } }),
+};
+
+const defaults = await discernRow('Discern, default stages', configs.defaults, 2000);
+const all = await discernRow('Discern, every stage', configs.everything, 2000);
 const question = [
   await peerRow('plain async calls, 8 steps', plain(1), STEPS, 2000),
+  ...defaults.rows,
+  ...all.rows,
   await peerRow('LangChain RunnableSequence, 8 steps', runnableSequence(1), STEPS, 2000),
   await peerRow('LangGraph.js graph, 8 steps', graph(1), STEPS, 500),
 ];
+const wide = await discernRow('Discern, a beam of 48 segments', configs.beam, 1000);
 const beam = [
   await peerRow('plain async calls, 48 steps', plain(LOOPS), STEPS * LOOPS, 2000),
+  ...wide.rows,
   await peerRow('LangChain RunnableSequence, 48 steps', runnableSequence(LOOPS), STEPS * LOOPS, 1000),
   await peerRow('LangGraph.js graph, 48 steps', graph(LOOPS), STEPS * LOOPS, 150),
 ];
 
 const about = machine();
 const cells = ({ name, p50, p95, runs }: Row): string[] => [name, p50.toFixed(4), p95.toFixed(4), String(runs)];
+const counts = ({ asked }: DiscernRow) =>
+  Object.entries(asked)
+    .map(([role, n]) => `${n} ${role}`)
+    .join(', ');
 const report = `# Framework overhead
 
-Milliseconds. ${about.cpu}, ${about.cores} cores, Node ${about.node}, load ${about.load1}. Made by \`npx tsx bench/overhead.ts\`.
+What a question costs when its models cost nothing, over the same 50 passages of 600 characters, in one run.
+Limits for Discern: a question at most 0.1 ms p50 and 0.3 ms p95, a beam of 48 segments at most 0.5 ms p50.
+Its rows have events on and contain the scripted backends; the hashing of requests has rows of its own.
+Answers of models in one question: default stages ${counts(defaults)}; every stage ${counts(all)}; beam ${counts(wide)}.
+The peers do nothing at each step but add its name to a list.
+
+${about.cpu}, ${about.cores} cores, Node ${about.node}, load ${about.load1}. Made by \`npm run build && npx tsx bench/overhead.ts\`.
 
 ${markdownTable(['variant', 'p50 ms', 'p95 ms', 'runs'], [...question, ...beam].map(cells))}
 `;
