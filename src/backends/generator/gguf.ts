@@ -2,6 +2,7 @@ import type { LlamaModel, Token } from 'node-llama-cpp';
 import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { getPrompt } from '../../prompts.ts';
+import { joinSegments } from '../../text/join.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
@@ -40,7 +41,11 @@ function pick({ best, logits }: Next, temperature: number, random: () => number)
   const largest = logits.get(best)!;
   const weights = [...logits].map(([token, logit]) => [token, Math.exp((logit - largest) / temperature)] as const);
   let rest = random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
-  return weights.find(([, weight]) => (rest -= weight) < 0)?.[0] ?? best;
+  for (const [token, weight] of weights) {
+    rest -= weight;
+    if (rest < 0) return token;
+  }
+  return best;
 }
 
 /** The first sentence of the text and the tokens that make it. The look-ahead that showed its end is left out. */
@@ -52,7 +57,7 @@ function firstSentence(
   end: boolean,
 ): SegmentCandidate {
   const spans = sentenceSpans(text);
-  const stop = (end || spans.length < 2 ? text.trimEnd().length : spans[0]!.end) as number;
+  const stop = end || spans.length < 2 ? text.trimEnd().length : spans[0]!.end;
   let count = 0;
   while (count < tokens.length && model.detokenize(tokens.slice(0, count), false).trimEnd().length < stop) count += 1;
   return { text: text.slice(0, stop).trim(), tokens: count, logprobs: logprobs.slice(0, count), end, quoted: null };
@@ -74,7 +79,7 @@ export function ggufGenerator({
   const session = llamaSession({ model, threads, contextSize, sequences });
 
   function partsOf(engine: LlamaEngine, { question, passage, answerSoFar }: ExtendRequest, reserve: number): Token[][] {
-    const values = { question, answerSoFar: answerSoFar.join(' ') };
+    const values = { question, answerSoFar: joinSegments(answerSoFar) };
     return passage === null
       ? engine.parts(closedBook, values, ['question', 'answerSoFar'], reserve)
       : engine.parts(
