@@ -33,7 +33,7 @@ export function writeError(error: unknown, dir: string): unknown {
       hint: 'free some space, or choose another folder with --models.dir; what was downloaded so far is kept and resumed',
       cause: error,
     });
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(code))
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'].includes(code))
     return new DiscernError('MODEL_UNAVAILABLE', `cannot write to the model folder ${dir}: ${messageOf(error)}`, {
       hint: 'make the folder writable, or choose another one with --models.dir',
       cause: error,
@@ -41,5 +41,5 @@ export function writeError(error: unknown, dir: string): unknown {
   return error;
 }
 
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
+export const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
 export { codeOf };

@@ -128,7 +128,10 @@ async function startOf(response: Response, { part, bytes }: HubDownload, before:
   }
   if (status === 404 || status === 410) throw new SourceFailure('absent', `does not have it (HTTP ${status})`);
   if (status === 401 || status === 403)
-    throw new SourceFailure('absent', `refuses access (HTTP ${status}): the model is private or needs a login`);
+    throw new SourceFailure(
+      'absent',
+      `refuses access (HTTP ${status}): no such model, or a private one, or one that needs a login`,
+    );
   if (status !== 200)
     throw new SourceFailure('failed', `answered HTTP ${status}`, {
       retry: status >= 500 || status === 429 || status === 408,

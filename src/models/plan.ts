@@ -3,7 +3,13 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
 import { isMissing } from './failure.ts';
-import { type EmbedderFacts, EmbedderFactsSchema, MANIFEST, type ModelFile, type ModelKind } from './manifest.ts';
+import {
+  type EmbedderFacts,
+  EmbedderFactsSchema,
+  type ManifestModel,
+  type ModelFile,
+  type ModelKind,
+} from './manifest.ts';
 
 /** A file that the store keeps, and where it can be had. */
 export interface PlannedFile {
@@ -59,8 +65,8 @@ const LOCAL_PATH = /^(\.{1,2})?[\\/]|^[A-Za-z]:[\\/]/;
  * otherwise they come from the files of sentence-transformers, and last from: mean pooling, no prefixes.
  * A model whose weights are split over several files is not supported by hub name: fetch its folder, give its path.
  */
-export async function planModel(name: string, store: string): Promise<Plan> {
-  const known = MANIFEST.find((model) => model.name === name);
+export async function planModel(name: string, store: string, manifest: readonly ManifestModel[]): Promise<Plan> {
+  const known = manifest.find((model) => model.name === name);
   if (known) {
     const files = known.files.map(
       (file): PlannedFile => ({
@@ -79,7 +85,7 @@ export async function planModel(name: string, store: string): Promise<Plan> {
   if (LOCAL_PATH.test(name) || isAbsolute(name)) return planLocal(name);
   const hub = HUB_PATH.exec(name);
   if (hub) return planHub(name, store, hub[1]!, hub[2] ?? 'main', hub[3]!.slice(1));
-  throw unknown(name, `no model is called "${name}"; known names: ${MANIFEST.map((model) => model.name).join(', ')}`);
+  throw unknown(name, `no model is called "${name}"; known names: ${manifest.map((model) => model.name).join(', ')}`);
 }
 
 function planHub(name: string, store: string, repo: string, revision: string, file: string): Plan {

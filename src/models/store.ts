@@ -7,7 +7,7 @@ import { checkFile, type FileState, markerOf, peekFile } from './checked-file.ts
 import { writeError } from './failure.ts';
 import { fetchFiles, type ModelProgress, type SourceName } from './fetch.ts';
 import { withLock } from './lock.ts';
-import { MANIFEST, type ModelKind, type ResolvedModel } from './manifest.ts';
+import { MANIFEST, type ManifestModel, type ModelKind, type ResolvedModel } from './manifest.ts';
 import { PACKAGE_COMMANDS, type PackageCommands } from './package-source.ts';
 import { type Plan, type PlannedFile, planModel, readEmbedderFacts } from './plan.ts';
 
@@ -20,6 +20,8 @@ export interface ModelStoreOptions {
   readonly timeoutMs: number;
   /** Told of every download that `resolve` starts, and of `pull` where that has none of its own. */
   readonly onProgress?: (progress: ModelProgress) => void;
+  /** The models that are known by name; without it, the package's own. */
+  readonly manifest?: readonly ManifestModel[];
   /** How pip and mvn are started. */
   readonly commands?: PackageCommands;
 }
@@ -71,10 +73,11 @@ type Call = { readonly signal?: AbortSignal; readonly onProgress?: (progress: Mo
  */
 export function createModelStore(options: ModelStoreOptions): ModelStore {
   const root = resolvePath(options.dir ?? join(homedir(), '.cache', 'discern-rag', 'models'));
+  const manifest = options.manifest ?? MANIFEST;
   const settings = { ...options, commands: options.commands ?? PACKAGE_COMMANDS };
 
   async function pull(name: string, call: Call = {}): Promise<ResolvedModel> {
-    const plan = await planModel(name, root);
+    const plan = await planModel(name, root, manifest);
     return plan.from === 'local' ? resolveLocal(plan, root, call.signal) : resolveStored(plan, call);
   }
 
@@ -114,11 +117,11 @@ export function createModelStore(options: ModelStoreOptions): ModelStore {
 
   return {
     dir: root,
-    list: () => listModels(root),
+    list: () => listModels(root, manifest),
     resolve: (name, call) => pull(name, { signal: call?.signal }),
     pull,
     async verify(name, call) {
-      const plan = await planModel(name, root);
+      const plan = await planModel(name, root, manifest);
       if (plan.from === 'local') {
         const { files } = await resolveLocal(plan, root, call?.signal, true);
         return { name, ok: true, files: Object.values(files).map((file) => ({ state: 'ok', ...file })) };
@@ -193,9 +196,9 @@ async function resolveLocal(
   return { name: plan.name, kind: plan.kind, dir: plan.dir, files, embedder };
 }
 
-const listModels = (root: string): Promise<ListedModel[]> =>
+const listModels = (root: string, manifest: readonly ManifestModel[]): Promise<ListedModel[]> =>
   Promise.all(
-    MANIFEST.map(async ({ name, kind, licence, description, files }) => {
+    manifest.map(async ({ name, kind, licence, description, files }) => {
       const seen = await Promise.all(files.map((file) => peekFile(join(root, name, file.path), file.sha256)));
       const present = seen.filter((state) => state !== 'missing').length;
       return {

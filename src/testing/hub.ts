@@ -12,8 +12,10 @@ export type HubMode =
   /** Cuts once, then answers a range request with the whole file. */
   | { readonly kind: 'ignores-ranges'; readonly after: number }
   | { readonly kind: 'status'; readonly status: number }
-  /** Sends the headers and so many bytes, then nothing more. */
-  | { readonly kind: 'hangs'; readonly after: number };
+  /** Sends the file up to this byte, then nothing more; also when it is asked to resume there. */
+  | { readonly kind: 'hangs'; readonly after: number }
+  /** Takes the request and never answers. */
+  | { readonly kind: 'silent' };
 
 export interface TestHub {
   readonly url: string;
@@ -35,6 +37,7 @@ export async function startTestHub(files: Readonly<Record<string, Buffer>> = {})
     requests.push({ path, range });
     const whole = hub.files.get(path);
     const { mode } = hub;
+    if (mode.kind === 'silent') return;
     if (whole === undefined || mode.kind === 'status') {
       response.writeHead(whole === undefined ? 404 : mode.kind === 'status' ? mode.status : 500).end();
       return;
@@ -55,11 +58,12 @@ export async function startTestHub(files: Readonly<Record<string, Buffer>> = {})
       ...(start > 0 ? { 'content-range': `bytes ${start}-${whole.length - 1}/${whole.length}` } : {}),
     });
     const cuts = mode.kind === 'cuts' || (mode.kind === 'ignores-ranges' && range === null);
-    if (cuts || mode.kind === 'hangs') {
-      response.write(body.subarray(0, mode.after), () => {
-        // A moment, so that what was written reaches the other side before the cut.
-        if (cuts) setTimeout(() => response.destroy(), 20);
-      });
+    if (cuts) {
+      // A moment, so that what was written reaches the other side before the cut.
+      response.write(body.subarray(0, mode.after), () => setTimeout(() => response.destroy(), 20));
+    } else if (mode.kind === 'hangs' && mode.after < whole.length) {
+      response.flushHeaders();
+      if (mode.after > start) response.write(body.subarray(0, mode.after - start));
     } else response.end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
