@@ -57,19 +57,17 @@ export async function answerQuestion(
   const finish = (values: readonly ScoredSegment[], reason: UnansweredReason | null, detail: string): Answer => {
     const shown = reason === null ? shownSegments(values, config.beam.supportFilter) : [];
     const { text, segments, citations } = assembleAnswer(shown, log.passages);
-    const unanswered = reason === null && shown.length === 0 ? ('no-support' as const) : reason;
-    return {
+    const leftOut = reason === null && shown.length === 0;
+    const brief = {
       text,
-      unanswered:
-        unanswered === null
-          ? null
-          : { reason: unanswered, detail: reason === null ? 'every segment was left out as unsupported' : detail },
-      segments,
-      citations,
+      unanswered: leftOut
+        ? { reason: 'no-support' as const, detail: 'every segment was left out as unsupported' }
+        : reason && { reason, detail },
       usedContext: segments.some(({ passageId }) => passageId !== null),
-      decisions,
-      trace: traceOf(question, live, config, log, options.id ?? 'trace'),
+      citations,
     };
+    const trace = { ...traceOf(question, live, config, log, options.id ?? 'trace'), answer: brief };
+    return { ...brief, segments, decisions, trace };
   };
   const overBudget = (level: number): boolean => {
     const limit = spentLimit(log, config);
@@ -244,15 +242,14 @@ function commit(state: BeamState<ScoredSegment>, config: Config, log: FactLog, f
   const [first, ...others] = state.kept.map(({ values }) => values);
   let shared = from;
   while (first![shared] !== undefined && others.every((values) => values[shared] === first![shared])) shared += 1;
-  for (let index = from; index < shared; index++) {
-    const value = first![index]!;
-    if (shownSegments([value], config.beam.supportFilter).length > 0)
-      log.emit({ type: 'segment-committed', index, text: value.segment.text, passageId: value.segment.passageId });
-  }
+  const shown = (count: number) => shownSegments(first!.slice(0, count), config.beam.supportFilter);
+  const { segments } = assembleAnswer(shown(shared), log.passages);
+  for (let index = shown(from).length; index < segments.length; index++)
+    log.emit({ type: 'segment-committed', index, text: segments[index]!.text, citation: segments[index]!.citation });
   return shared;
 }
 
-function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Trace {
+function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Omit<Trace, 'answer'> {
   const { recaller, reranker, critics, generators } = parts;
   const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
     critic ? [[`critic.${kind}`, critic] as const] : [],

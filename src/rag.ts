@@ -60,6 +60,8 @@ export interface Rag {
     options?: { signal?: AbortSignal; onProgress?: (progress: IngestProgress) => void },
   ): Promise<IngestReport>;
   info(): Promise<IndexInfo>;
+  /** What became of `documents`; null when none were given. Look at `failed`. */
+  readonly ingested: IngestReport | null;
   /** Frees models and files. May be called twice. */
   close(): Promise<void>;
 }
@@ -184,7 +186,11 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     return { parts: { recaller, reranker, critics, generators }, config: { ...current, isRel } };
   }
 
+  let ingested: IngestReport | null = null;
   const rag: Rag = {
+    get ingested() {
+      return ingested;
+    },
     async ask(question, { config: change = {}, signal, onEvent, id } = {}) {
       if (closed) throw new DiscernError('BACKEND_CLOSED', 'this instance was closed');
       const current = parseConfig(mergeConfig(config, change));
@@ -222,7 +228,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
   };
   if (options.documents !== undefined) {
     try {
-      await rag.ingest(options.documents, { signal: options.signal });
+      ingested = await rag.ingest(options.documents, { signal: options.signal });
     } catch (error) {
       await rag.close();
       throw error;

@@ -149,16 +149,14 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
             `the trace recalled ${value.topK} passages, ${topK} were asked for`,
           );
         if (source) log.keep(value.hits.map(([id]) => passageOf(source, id)));
-        return value.hits
-          .slice(0, topK)
-          .map(
-            ([id, recallScore], i): Candidate => ({
-              passage: log.passages[id]!,
-              recallRank: i + 1,
-              recallScore,
-              rerankScore: null,
-            }),
-          );
+        return value.hits.slice(0, topK).map(
+          ([id, recallScore], i): Candidate => ({
+            passage: log.passages[id]!,
+            recallRank: i + 1,
+            recallScore,
+            rerankScore: null,
+          }),
+        );
       });
     },
   };
@@ -258,6 +256,10 @@ export const TraceSchema = z.object({
     }),
   ),
   events: z.array(z.looseObject({ type: z.string() })),
+  answer: z.looseObject({
+    text: z.string(),
+    unanswered: z.object({ reason: z.string(), detail: z.string() }).nullable(),
+  }),
 });
 
 /** Reads one line of a trace file. Throws TRACE_INVALID that names what is wrong. */

@@ -227,7 +227,7 @@ export type TraceEvent =
       readonly type: 'segment-committed';
       readonly index: number;
       readonly text: string;
-      readonly passageId: string | null;
+      readonly citation: number | null;
     }
   | {
       readonly type: 'budget-spent';
@@ -250,4 +250,6 @@ export interface Trace {
   readonly passages: Readonly<Record<string, Passage>>;
   readonly facts: readonly Fact[];
   readonly events: readonly TraceEvent[];
+  /** What came of it, so that a reader of the file sees it; replay computes it again. */
+  readonly answer: Pick<Answer, 'text' | 'unanswered' | 'usedContext' | 'citations'>;
 }

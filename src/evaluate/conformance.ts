@@ -285,3 +285,6 @@ function firstDifference(
   }
   return null;
 }
+
+/** The format that a golden file declares; empty when it declares none. */
+export const formatOf = (file: unknown): string => z.object({ format: z.string() }).safeParse(file).data?.format ?? '';

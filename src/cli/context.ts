@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import type { RagOptions } from '../rag.ts';
+import type { Environment } from './environment.ts';
+import { showProgress } from './models.ts';
+import { configFrom } from './options.ts';
+import { progressBar } from './terminal.ts';
+
+/** What every command gets: the environment as it was read once, and where lines go. */
+export interface CliContext {
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+  readonly note: (line: string) => void;
+}
+
+export const configOf = (command: Command, { environment }: CliContext): Config =>
+  configFrom(command.optsWithGlobals(), environment);
+
+/** Options of createRag that a command shares: keys, signal, and progress of downloads and of ingest on standard error. */
+export function ragOptions(config: Config, context: CliContext): RagOptions & { endProgress(): void } {
+  const models = showProgress();
+  const ingest = progressBar();
+  return {
+    config,
+    keys: context.environment.keys,
+    signal: context.signal,
+    onModelProgress: models.update,
+    onIngestProgress: ({ phase, done, total }) => {
+      if (phase === 'embed') ingest.update('embedding passages', done, total);
+    },
+    endProgress: () => {
+      models.end();
+      ingest.end();
+    },
+  };
+}

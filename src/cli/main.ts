@@ -1,0 +1,64 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { DiscernError, messageOf } from '../errors.ts';
+import { registerAsk } from './ask.ts';
+import { registerConformance } from './conformance.ts';
+import { type CliContext, configOf } from './context.ts';
+import { readEnvironment } from './environment.ts';
+import { registerIngest } from './ingest.ts';
+import { registerModels } from './models.ts';
+import { addConfigFlags } from './options.ts';
+import { registerReplay } from './replay.ts';
+import { registerRun } from './run.ts';
+import { safe } from './terminal.ts';
+
+const packageFile = new URL('../../package.json', import.meta.url);
+const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) as {
+  version: string;
+  description: string;
+};
+
+const abort = new AbortController();
+process.once('SIGINT', () => abort.abort());
+process.once('SIGTERM', () => abort.abort());
+// `discern … | head` closes the pipe early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+const context: CliContext = {
+  environment: readEnvironment(),
+  signal: abort.signal,
+  print: (line) => process.stdout.write(`${line}\n`),
+  note: (line) => process.stderr.write(`${line}\n`),
+};
+
+const program = new Command('discern')
+  .description(description)
+  .version(version)
+  .exitOverride()
+  .showHelpAfterError('(add --help for usage)');
+registerAsk(program, context);
+registerIngest(program, context);
+registerRun(program, context);
+registerReplay(program, context);
+registerConformance(program, context);
+const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
+addConfigFlags(models, ['models']);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what happened and what to do; 2 for the user's mistake, 1 otherwise. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!DiscernError.is(error)) {
+    context.note(`error: ${safe(error instanceof Error ? (error.stack ?? error.message) : messageOf(error))}`);
+    return 1;
+  }
+  context.note(`error ${error.code}: ${safe(error.message)}\n  hint: ${safe(error.hint)}`);
+  if (error.code === 'ABORTED') return 130;
+  return error.blame === 'user' ? 2 : 1;
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option as Flag } from 'commander';
+import { z } from 'zod';
+import { type Config, type ConfigInput, listOptions, type Option, parseConfig } from '../config.ts';
+import { DiscernError } from '../errors.ts';
+import { mergeConfig } from '../replay.ts';
+import type { Environment } from './environment.ts';
+
+type Group = keyof Config;
+
+const shown = (value: unknown): string =>
+  value === null ? 'none' : Array.isArray(value) ? value.join(',') : String(value);
+
+function describe(option: Option): string {
+  const bounds =
+    option.minimum !== null || option.maximum !== null ? `${option.minimum ?? ''}..${option.maximum ?? ''}; ` : '';
+  const choices = option.choices === null ? '' : `${option.choices.join(', ')}; `;
+  return `${option.description} (${choices}${bounds}default ${shown(option.default)})`;
+}
+
+/** Adds a flag for each option of these groups, named by its dotted path. */
+export function addConfigFlags(command: Command, groups: readonly Group[]): Command {
+  command.option('--config <file>', 'JSON file with options, as { "retrieve": { "mode": "never" } }');
+  for (const group of groups) {
+    command.optionsGroup(`Options of ${group}:`);
+    for (const option of listOptions().filter(({ path }) => path.startsWith(`${group}.`)))
+      command.addOption(
+        new Flag(`--${option.path} <${option.type === 'array' ? 'list' : option.type}>`, describe(option)),
+      );
+  }
+  return command.optionsGroup('Options:');
+}
+
+function parseFlag(option: Option, text: string): unknown {
+  if (option.nullable && text === 'none') return null;
+  if (option.type === 'number' || option.type === 'integer') {
+    const value = Number(text);
+    if (text.trim() === '' || Number.isNaN(value))
+      throw new DiscernError('CONFIG_INVALID', `--${option.path} takes a number, got "${text}"`);
+    return value;
+  }
+  if (option.type === 'boolean') {
+    if (text !== 'true' && text !== 'false')
+      throw new DiscernError('CONFIG_INVALID', `--${option.path} takes true or false, got "${text}"`);
+    return text === 'true';
+  }
+  return option.type === 'array' ? text.split(',').map((item) => item.trim()) : text;
+}
+
+function readConfigFile(path: string): ConfigInput {
+  try {
+    return z.record(z.string(), z.record(z.string(), z.unknown())).parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw new DiscernError('CONFIG_INVALID', `the config file ${path} cannot be read`, {
+      cause,
+      hint: 'give a JSON file with groups of options, as { "retrieve": { "mode": "never" } }',
+    });
+  }
+}
+
+/** The options that flags and `--config` set, and no others. */
+export function changedOptions(flags: Readonly<Record<string, unknown>>): ConfigInput {
+  const fromFlags: Record<string, Record<string, unknown>> = {};
+  for (const option of listOptions()) {
+    const text = flags[option.path];
+    if (typeof text !== 'string') continue;
+    const [group, ...rest] = option.path.split('.');
+    fromFlags[group!] = { ...fromFlags[group!], [rest.join('.')]: parseFlag(option, text) };
+  }
+  return mergeConfig(typeof flags.config === 'string' ? readConfigFile(flags.config) : {}, fromFlags as ConfigInput);
+}
+
+/** Defaults < environment < config file < flags. */
+export function configFrom(flags: Readonly<Record<string, unknown>>, { modelsDir, hub, offline }: Environment): Config {
+  const models = { ...(modelsDir && { dir: modelsDir }), ...(hub && { hub }), ...(offline && { offline }) };
+  return parseConfig(mergeConfig({ models }, changedOptions(flags)));
+}
+
+/** The table of options for the README, one row each. */
+export function optionsTable(): string {
+  const rows = listOptions().map(
+    (option) =>
+      `| \`--${option.path}\` | ${shown(option.default)} | ${describe(option).replace(/ \((.*)\)$/s, '')} | ${option.choices?.join(', ') ?? (option.minimum === null && option.maximum === null ? '' : `${option.minimum ?? ''}..${option.maximum ?? ''}`)} |`,
+  );
+  return ['| option | default | what it does | values |', '|---|---|---|---|', ...rows].join('\n');
+}
