@@ -1,0 +1,58 @@
+import type { Embedder } from '../contracts.ts';
+import { DiscernError, throwIfAborted } from '../errors.ts';
+
+export interface HashEmbedderOptions {
+  readonly dimensions: number;
+}
+
+/** An embedder without a model: every word adds to one dimension. Texts that share words are similar. */
+export function hashEmbedder(
+  { dimensions }: HashEmbedderOptions = { dimensions: 64 },
+): Embedder & { readonly embedded: string[] } {
+  const id = `hash-${dimensions}@1`;
+  const embedded: string[] = [];
+  let closed = false;
+  return {
+    id,
+    /** Every text that was embedded, in order, for tests that count. */
+    embedded,
+    fingerprint: async () => ({
+      model: id,
+      sha256: '0'.repeat(64),
+      dimensions,
+      pooling: 'sum',
+      queryPrefix: '',
+      passagePrefix: '',
+    }),
+    async embed(texts, _kind, { signal, onProgress } = {}) {
+      throwIfAborted(signal);
+      if (closed) throw new DiscernError('BACKEND_CLOSED', `${id} is closed`);
+      return texts.map((text, i) => {
+        embedded.push(text);
+        onProgress?.(i + 1);
+        return hashVector(text, dimensions);
+      });
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}
+
+function hashVector(text: string, dimensions: number): Float32Array {
+  const vector = new Float32Array(dimensions);
+  for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ['']) {
+    const hash = fnv(word);
+    vector[hash % dimensions]! += hash & 0x10000 ? 1 : -1;
+  }
+  const length = Math.hypot(...vector);
+  if (length === 0) vector[0] = 1;
+  return length === 0 ? vector : vector.map((value) => value / length);
+}
+
+/** FNV-1a, 32 bits. */
+function fnv(word: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(word)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
+}
