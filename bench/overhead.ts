@@ -7,6 +7,7 @@
  * The built package is measured: tsx wraps each named function of a source file, which doubles the figures.
  */
 import { writeFileSync } from 'node:fs';
+import { register } from 'node:module';
 import { RunnableLambda, RunnableSequence } from '@langchain/core/runnables';
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import type { Config } from '../src/config.ts';
@@ -15,12 +16,29 @@ import type { Parts } from '../src/pipeline.ts';
 import type { Candidate, Passage } from '../src/types.ts';
 import { clock, machine, markdownTable, type Timing, timing } from './lib-stats.ts';
 
+/** Makes keyOf of the built package count its own time: hashing is told apart where it happens. */
+const stopwatch = `export async function load(url, context, next) {
+  const loaded = await next(url, context);
+  if (!url.endsWith('/dist/text/hash.js')) return loaded;
+  const source = String(loaded.source).replace('export const keyOf =', 'const untimed =') + \`
+    export const hashing = { ms: 0, keys: 0 };
+    export const keyOf = (value) => {
+      const started = performance.now();
+      const key = untimed(value);
+      hashing.ms += performance.now() - started;
+      hashing.keys += 1;
+      return key;
+    };\`;
+  return { ...loaded, source };
+}`;
+register(`data:text/javascript,${encodeURIComponent(stopwatch)}`);
+
 const built = <T>(path: string): Promise<T> => import(new URL(`../dist/${path}`, import.meta.url).href);
 const { parseConfig } = await built<typeof import('../src/config.ts')>('config.js');
 const { answerQuestion } = await built<typeof import('../src/pipeline.ts')>('pipeline.js');
 const { scriptedCritic } =
   await built<typeof import('../src/testing/scripted-critic.ts')>('testing/scripted-critic.js');
-const { keyOf } = await built<typeof import('../src/text/hash.ts')>('text/hash.js');
+const { hashing } = await built<{ readonly hashing: { ms: number; keys: number } }>('text/hash.js');
 
 const STEPS = 8;
 const LOOPS = 6;
@@ -113,108 +131,77 @@ const verdicts: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   isUse: { '5': 0.6, '4': 0.1, '3': 0.1, '2': 0.1, '1': 0.1 },
 };
 
-/** Backends that answer at once. `onKey` hears what identifies each request, as the trace does. */
-function scriptedParts(config: Config, onKey: (key: unknown) => void = () => {}): Parts {
-  const critic = scriptedCritic((request) => {
-    onKey('passage' in request ? { ...request, passage: request.passage.id } : request);
-    return verdicts[request.kind]!;
-  });
+/** Backends that answer at once. */
+function scriptedParts(config: Config): Parts {
+  const critic = scriptedCritic(({ kind }) => verdicts[kind]!);
+  const asked = (name: string | null) => (name === null ? null : critic);
+  const { retrieve, isRel, isSup, isUse } = config.critics;
   return {
-    recaller: {
-      id: 'scripted-recaller@1',
-      recall: async (queries) =>
-        queries.map((query) => {
-          onKey({ query, filter: null });
-          return candidates;
-        }),
-    },
-    reranker: config.rerank.backend === 'none' ? null : scriptedReranker(onKey),
-    critics: {
-      retrieve: config.critics.retrieve === null ? null : critic,
-      isRel: config.critics.isRel === null ? null : critic,
-      isSup: config.critics.isSup === null ? null : critic,
-      isUse: config.critics.isUse === null ? null : critic,
-    },
-    generators: { withContext: scriptedGenerator(config.beam.maxSegments, onKey), closedBook: null },
+    recaller: { id: 'scripted-recaller@1', recall: async (queries) => queries.map(() => candidates) },
+    reranker: config.rerank.backend === 'none' ? null : reranker,
+    critics: { retrieve: asked(retrieve), isRel: asked(isRel), isSup: asked(isSup), isUse: asked(isUse) },
+    generators: { withContext: scriptedGenerator(config.beam.maxSegments), closedBook: null },
   };
 }
 
-function scriptedReranker(onKey: (key: unknown) => void): Reranker {
-  return {
-    id: 'scripted-reranker@1',
-    async score(question, list) {
-      for (const { passage } of list) onKey({ question, passage: passage.id });
-      return list.map(({ recallScore }) => recallScore);
-    },
-    async close() {},
-  };
-}
+const reranker: Reranker = {
+  id: 'scripted-reranker@1',
+  score: async (_, list) => list.map(({ recallScore }) => recallScore),
+  async close() {},
+};
 
 /** One sentence for each request, another one for each path of the beam, so that no request is asked twice. */
-function scriptedGenerator(segments: number, onKey: (key: unknown) => void): Generator {
+function scriptedGenerator(segments: number): Generator {
   return {
     id: 'scripted-generator@1',
     abilities: { logprobs: true, closedBook: false, quotes: false },
-    async extend(requests, { maxTokens, temperature, seed }) {
-      return requests.map(({ question, passage, answerSoFar }) => {
-        onKey({ question, passage: passage?.id ?? null, answerSoFar, maxTokens, temperature, seed });
+    extend: async (requests) =>
+      requests.map(({ passage, answerSoFar }) => {
         const before = answerSoFar.at(-1)?.split(' ', 1)[0] ?? '';
         const text = `${before}${passage?.id} says what the other passages say.`;
-        const end = answerSoFar.length + 1 === segments;
-        return [{ text, tokens: 8, logprobs: [-0.1, -0.2, -0.3], end, quoted: null }];
-      });
-    },
+        return [
+          { text, tokens: 8, logprobs: [-0.1, -0.2, -0.3], end: answerSoFar.length + 1 === segments, quoted: null },
+        ];
+      }),
     async close() {},
   };
 }
 
 interface DiscernRow {
   readonly rows: readonly Row[];
-  readonly asked: Readonly<Record<string, number>>;
+  readonly asked: string;
 }
 
-/**
- * A question with the stages and critics that the config names. Each run is followed by hashing the same requests once more, and
- * the difference of the two is the row: so a slow moment of the machine meets both.
- */
+/** A question with the stages and critics that the config names. */
 async function discernRow(name: string, config: Config, runs: number): Promise<DiscernRow> {
-  const keys: unknown[] = [];
-  const probe = await answerQuestion(
-    ask,
-    scriptedParts(config, (key) => keys.push(key)),
-    config,
-  );
-  const hashed = new Set(keys.map(keyOf));
-  const { facts } = probe.trace;
-  if (facts.length !== keys.length || facts.some(({ key }) => !hashed.has(key)))
-    throw new Error('the bench does not hash what the trace hashes: compare its keys with src/trace.ts');
-  if (probe.segments.length !== config.beam.maxSegments)
-    throw new Error(`${name} answered with ${probe.segments.length} segments`);
-
-  const roles = [...new Set(facts.map(({ role }) => role))];
   const parts = scriptedParts(config);
   let events = 0;
   const onEvent = () => {
     events += 1;
   };
-  const total: number[] = [];
-  const hashing: number[] = [];
+  hashing.keys = 0;
+  const { segments, trace } = await answerQuestion(ask, parts, config, { onEvent });
+  const { keys } = hashing;
+  if (segments.length !== config.beam.maxSegments) throw new Error(`${name} answered with ${segments.length} segments`);
+  if (keys < trace.facts.length || events !== trace.events.length)
+    throw new Error(`${name}: ${keys} keys, ${events} events`);
+
+  const rest: number[] = [];
+  const hashed: number[] = [];
   for (let i = -Math.max(50, runs / 10); i < runs; i++) {
-    const whole = await clock(() => answerQuestion(ask, parts, config, { onEvent }));
-    const started = performance.now();
-    for (const key of keys) keyOf(key);
-    const hash = performance.now() - started;
+    hashing.ms = 0;
+    const ms = await clock(() => answerQuestion(ask, parts, config, { onEvent }));
     if (i < 0) continue;
-    total.push(whole);
-    hashing.push(hash);
+    rest.push(ms - hashing.ms);
+    hashed.push(hashing.ms);
   }
-  if (events === 0) throw new Error('no events were heard');
+  const roles = [...new Set(trace.facts.map(({ role }) => role))];
   return {
     rows: [
-      { name: `**${name}**`, ...timing(total.map((ms, i) => ms - hashing[i]!)) },
-      { name: `${name}: request hashing (${keys.length} keys)`, ...timing(hashing) },
+      { name: `**${name}**`, ...timing(rest) },
+      { name: `${name}: hashing of ${keys} requests`, ...timing(hashed) },
     ],
-    asked: Object.fromEntries(roles.map((role) => [role, facts.filter((fact) => fact.role === role).length])),
+    asked: roles.map((role) => `${trace.facts.filter((fact) => fact.role === role).length} ${role}`).join(', '),
   };
 }
 
@@ -246,16 +233,12 @@ const beam = [
 
 const about = machine();
 const cells = ({ name, p50, p95, runs }: Row): string[] => [name, p50.toFixed(4), p95.toFixed(4), String(runs)];
-const counts = ({ asked }: DiscernRow) =>
-  Object.entries(asked)
-    .map(([role, n]) => `${n} ${role}`)
-    .join(', ');
 const report = `# Framework overhead
 
 What a question costs when its models cost nothing, over the same 50 passages of 600 characters, in one run.
 Limits for Discern: a question at most 0.1 ms p50 and 0.3 ms p95, a beam of 48 segments at most 0.5 ms p50.
 Its rows have events on and contain the scripted backends; the hashing of requests has rows of its own.
-Answers of models in one question: default stages ${counts(defaults)}; every stage ${counts(all)}; beam ${counts(wide)}.
+Answers of models in one question: default stages ${defaults.asked}; every stage ${all.asked}; beam ${wide.asked}.
 The peers do nothing at each step but add its name to a list.
 
 ${about.cpu}, ${about.cores} cores, Node ${about.node}, load ${about.load1}. Made by \`npm run build && npx tsx bench/overhead.ts\`.
