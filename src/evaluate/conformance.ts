@@ -16,7 +16,7 @@ import {
   isComplete,
 } from '../stages/beam.ts';
 import { aggregateClosedSet } from '../stages/closed-set.ts';
-import { decideRetrieve, hasNoSupport, scoreSegment, type Weights } from '../stages/score.ts';
+import { decideRetrieve, hasNoSupport, relativeWeights, scoreSegment, type Weights } from '../stages/score.ts';
 import { REFLECTIONS, type ReflectionKind } from '../types.ts';
 
 /** JSON has no infinities: the golden files write them as strings. */
@@ -80,13 +80,14 @@ const RetrieveCase = z.object({ tokens: TokenMap, thresholds: z.array(Num) });
 const runRetrieve: CaseRunner = (input) => {
   const { tokens, thresholds } = RetrieveCase.parse(input);
   const logprobs = fromPublished('retrieve', tokens);
+  const weights = relativeWeights(logprobs);
   const distribution = distributionOf('retrieve', logprobs);
   return {
-    probability: decideRetrieve(logprobs, 0).probability,
+    probability: decideRetrieve(weights, 0).probability,
     withContinue: distribution === null ? null : distribution.yes + distribution.continue,
     distribution: published('retrieve', distribution),
-    decisions: thresholds.map((threshold) => decideRetrieve(logprobs, threshold).retrieve),
-    argmaxDecision: decideRetrieve(logprobs, null).retrieve,
+    decisions: thresholds.map((threshold) => decideRetrieve(weights, threshold).retrieve),
+    argmaxDecision: decideRetrieve(weights, null).retrieve,
   };
 };
 

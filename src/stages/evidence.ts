@@ -53,7 +53,7 @@ export function chooseRetrieve(input: {
     return carriesOn ? plain('reuse', 'the last segment was supported') : plain('retrieve', 'mode always');
   if (critique === null) return plain('retrieve', 'no critic said otherwise');
   const { yes, no, continue: more } = critique.probs;
-  const { probability, retrieve } = decideRetrieve({ yes: Math.log(yes), no: Math.log(no) }, threshold);
+  const { probability, retrieve } = decideRetrieve({ yes, no }, threshold);
   if (critique.undecided) return { action: 'retrieve', reason: 'undecided', value: probability, threshold };
   if (!first && hasEvidence && predictsContinue && more > yes && more > no)
     return { action: 'reuse', reason: 'the critic says continue', value: probability, threshold };

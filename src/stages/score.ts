@@ -1,4 +1,4 @@
-import { logSumExp } from '../reflection.ts';
+import type { LabelLogprobs } from '../reflection.ts';
 import type { Critique, SegmentScore } from '../types.ts';
 
 export interface Weights {
@@ -61,19 +61,25 @@ export interface RetrieveDecision {
 
 /**
  * Whether to retrieve: strictly above the threshold, or, with none given, when `yes` is likelier than `no` and not
- * less likely than `continue`. Takes log-probabilities, so that a ratio of two tiny numbers keeps its value.
+ * less likely than `continue`. Takes probabilities, or any numbers in their proportion (see `relativeWeights`).
  */
 export function decideRetrieve(
-  logprobs: { readonly yes?: number; readonly no?: number; readonly continue?: number },
+  { yes = 0, no = 0, continue: more = 0 }: { readonly yes?: number; readonly no?: number; readonly continue?: number },
   threshold: number | null,
 ): RetrieveDecision {
+  const probability = yes + no > 0 ? yes / (yes + no) : null;
+  if (threshold === null) return { probability, retrieve: yes > no && yes >= more };
+  return { probability, retrieve: probability !== null && probability > threshold };
+}
+
+/** Log-probabilities as numbers in the proportion of `yes` to `no`, also where both would underflow. */
+export function relativeWeights(logprobs: LabelLogprobs<'retrieve'>): { yes: number; no: number; continue: number } {
   const {
     yes = Number.NEGATIVE_INFINITY,
     no = Number.NEGATIVE_INFINITY,
     continue: more = Number.NEGATIVE_INFINITY,
   } = logprobs;
-  const both = logSumExp([yes, no]);
-  const probability = both === Number.NEGATIVE_INFINITY ? null : Math.exp(yes - both);
-  if (threshold === null) return { probability, retrieve: yes > no && yes >= more };
-  return { probability, retrieve: probability !== null && probability > threshold };
+  const top = Math.max(yes, no);
+  if (top === Number.NEGATIVE_INFINITY) return { yes: 0, no: 0, continue: Math.exp(more) };
+  return { yes: Math.exp(yes - top), no: Math.exp(no - top), continue: Math.exp(more - top) };
 }
