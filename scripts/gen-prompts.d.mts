@@ -1,0 +1,1 @@
+export function generate(lock: Readonly<Record<string, string>>): { source: string; lock: string };
