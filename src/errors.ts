@@ -28,11 +28,6 @@ export const ERRORS = {
     blame: 'environment',
   },
   DOCUMENT_UNREADABLE: { hint: 'repair the file or leave it out', status: 422, blame: 'user' },
-  GENERATOR_INVALID: {
-    hint: 'the generator returned something that breaks its contract; run the suite describeGenerator on it',
-    status: 502,
-    blame: 'internal',
-  },
   INDEX_CORRUPT: { hint: 'ingest the documents again into an empty folder', status: 500, blame: 'environment' },
   INDEX_EMPTY: {
     hint: 'ingest documents first: discern ingest <files or folders> --index DIR',

@@ -1,6 +1,5 @@
 import type { Config } from '../config.ts';
 import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../contracts.ts';
-import { DiscernError } from '../errors.ts';
 import { joinSegments } from '../text/join.ts';
 import type { FactLog } from '../trace.ts';
 import type { CritiqueRequest, Passage, Segment, SegmentScore } from '../types.ts';
@@ -140,11 +139,6 @@ async function draft(
       owners.push(extension);
     }
   const lists = await generator.extend(requests, options);
-  if (lists.length !== requests.length)
-    throw new DiscernError(
-      'GENERATOR_INVALID',
-      `${generator.id} answered ${lists.length} of ${requests.length} requests`,
-    );
   const offered = generator.abilities.quotes ? chooseQuotes(question, requests, owners, lists, config) : lists;
   return offered.flatMap((candidates, i) =>
     candidates.map((candidate) => ({

@@ -207,6 +207,12 @@ describe('generation', () => {
     expect(answer.citations[0]).toMatchObject({ quote: null, isSup: 'none' });
   });
 
+  it('a generator that forgets a request is an error', async () => {
+    const forgets = { ...copy, extend: async () => [] };
+    const run = answerQuestion(question, partsOf({ passages: [tower], critics, withContext: forgets }), configOf());
+    await expect(run).rejects.toMatchObject({ code: 'BACKEND_FAILED' });
+  });
+
   it('an empty ending closes the hypothesis with the score it has', async () => {
     const ends = scriptedGenerator(({ answerSoFar }) => [
       answerSoFar.length === 0 ? { text: 'It is 31 metres high.', end: false } : { text: '', end: true },

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import type { Critic, Generator, Reranker } from '../src/contracts.ts';
+import { answerQuestion } from '../src/pipeline.ts';
+import { scriptedCritic } from '../src/testing/scripted-critic.ts';
+import { scriptedGenerator } from '../src/testing/scripted-generator.ts';
+import { configOf, listRecaller, partsOf, passageOf } from './unit/parts.ts';
+
+/** How often each part is called for one question, and with how many requests. A raise needs a reason in its commit. */
+async function countCalls(config: Parameters<typeof configOf>[0], segments: number) {
+  const calls = { recall: 0, rerank: 0, critique: 0, critiques: 0, extend: 0, extensions: 0 };
+  const passages = Array.from({ length: 50 }, (_, i) => passageOf(`p${i}`, `The old tower number ${i} stands here.`));
+  const recaller = listRecaller(passages);
+  const sure = { isRel: 'relevant', isSup: 'fully', isUse: '5', retrieve: 'yes' } as const;
+  const critic = scriptedCritic(({ kind }) => ({ [sure[kind]]: 1 }), { predictsContinue: false });
+  const counted: Critic = {
+    ...critic,
+    critique: (requests, options) => {
+      calls.critique += 1;
+      calls.critiques += requests.length;
+      return critic.critique(requests, options);
+    },
+  };
+  const writer = scriptedGenerator(({ answerSoFar }) => [
+    { text: `Segment ${answerSoFar.length + 1}.`, end: answerSoFar.length + 1 >= segments },
+  ]);
+  const generator: Generator = {
+    ...writer,
+    extend: (requests, options) => {
+      calls.extend += 1;
+      calls.extensions += requests.length;
+      return writer.extend(requests, options);
+    },
+  };
+  const reranker: Reranker = {
+    id: 'count@1',
+    score: async (_question, candidates) => {
+      calls.rerank += 1;
+      return candidates.map((_, i) => -i);
+    },
+    close: async () => {},
+  };
+  const parts = partsOf({
+    recaller: {
+      ...recaller,
+      recall: (queries, options) => {
+        calls.recall += 1;
+        return recaller.recall(queries, options);
+      },
+    },
+    reranker,
+    critics: { retrieve: counted, isRel: counted, isSup: counted, isUse: counted },
+    withContext: generator,
+    closedBook: generator,
+  });
+  const answer = await answerQuestion('Where does the old tower stand?', parts, configOf(config));
+  expect(answer.unanswered).toBe(null);
+  return calls;
+}
+
+describe('model calls of a question', () => {
+  it('topN 5, one segment: one call of each model, one batch for isSup and isUse, equal requests asked once', async () => {
+    expect(await countCalls({}, 1)).toEqual({
+      recall: 1,
+      rerank: 1,
+      critique: 2,
+      critiques: 5 + 5 + 1,
+      extend: 1,
+      extensions: 5,
+    });
+  });
+
+  it('adaptive asks one more critique; three segments repeat only generation and its critics', async () => {
+    // Two hypotheses a level; what was asked before is not asked again. All five candidates of a level say the same text.
+    const calls = await countCalls({ retrieve: { mode: 'adaptive' } }, 3);
+    expect(calls).toMatchObject({ recall: 1, rerank: 1, extend: 3 });
+    expect(calls.critique).toBe(1 + 1 + 3 + 2);
+    expect(calls.extensions).toBeLessThanOrEqual(5 + 10 + 10);
+  });
+
+  it('never: no recall, no rerank, one generation and one critique', async () => {
+    expect(await countCalls({ retrieve: { mode: 'never' } }, 1)).toEqual({
+      recall: 0,
+      rerank: 0,
+      critique: 1,
+      critiques: 1,
+      extend: 1,
+      extensions: 1,
+    });
+  });
+});
