@@ -81,7 +81,7 @@ function rank(sentences: readonly Sentence[], likeness: (text: string) => number
 
 const candidate = ({ start, end, text }: Sentence, passage: Passage): SegmentCandidate => ({
   text,
-  tokens: wordsOf(text).length,
+  tokens: Math.max(1, wordsOf(text).length),
   logprobs: null,
   end: false,
   quoted: { start: passage.span.start + start, end: passage.span.start + end },
