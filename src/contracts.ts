@@ -92,6 +92,8 @@ export interface PassageIndex {
   vectors(ids: readonly string[]): Promise<(Float32Array | null)[]>;
   sources(): Promise<ReadonlyMap<string, SourceRecord>>;
   apply(change: IndexChange, options?: CallOptions): Promise<void>;
+  /** Builds what only makes searches faster, such as a graph: for the end of an ingest. Searches are right without it. */
+  prepare?(options?: CallOptions & { readonly onProgress?: (done: number, total: number) => void }): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,54 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../errors.ts';
+import { exactSearcher } from './hnsw-exact.ts';
+import { type Chunk, type RowHit, topRows, type View, vectorRows } from './hnsw-rows.ts';
+
+/** A search of all rows, or of the rows named. */
+export interface ScanRequest {
+  readonly id: number;
+  /** Chunks that were made since the last request. */
+  readonly chunks: readonly Chunk[];
+  readonly view: View;
+  readonly query: Float32Array;
+  readonly k: number;
+  readonly rows: Uint32Array | null;
+}
+
+export type ScanReply =
+  | { readonly id: number; readonly hits: readonly RowHit[] }
+  | { readonly id: number; readonly error: string };
+
+const port = parentPort!;
+const rows = vectorRows((workerData as { dimensions: number }).dimensions);
+const searcher = import('hnswlib-node').then(({ default: library }) => exactSearcher(rows, library, 0));
+let latest: View | null = null;
+let warming = false;
+
+async function answer(request: ScanRequest): Promise<readonly RowHit[]> {
+  rows.adopt(request.chunks);
+  if (request.rows !== null) {
+    const top = topRows(request.k);
+    for (const row of request.rows) top.offer(row, rows.dot(row, request.query));
+    return top.sorted();
+  }
+  const exact = await searcher;
+  latest = request.view;
+  if (!warming) {
+    warming = true;
+    setImmediate(warm);
+  }
+  return exact.search(request.query, request.k, request.view);
+}
+
+/** Fills hnswlib between requests, a little at a time. */
+async function warm(): Promise<void> {
+  warming = !(await searcher).warm(latest!, 5);
+  if (warming) setImmediate(warm);
+}
+
+port.on('message', (request: ScanRequest) => {
+  answer(request).then(
+    (hits) => port.postMessage({ id: request.id, hits } satisfies ScanReply),
+    (error: unknown) => port.postMessage({ id: request.id, error: messageOf(error) } satisfies ScanReply),
+  );
+});

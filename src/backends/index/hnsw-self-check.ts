@@ -1,0 +1,77 @@
+import type { HierarchicalNSW } from 'hnswlib-node';
+import { type Rows, scanRange, topRows, type View } from './hnsw-rows.ts';
+
+/** Hits that the self-check compares: the default of recall.topK. */
+export const CHECK_K = 50;
+const QUERIES = 50;
+
+export interface SelfCheck {
+  /** Smallest candidate list that reached the target; null when none up to efMax did. */
+  readonly ef: number | null;
+  /** Share of the exact top 50 found, at `ef` or at the largest list tried. */
+  readonly recall: number;
+  readonly triedEf: number;
+  readonly targetRecall: number;
+  readonly efMax: number;
+}
+
+/**
+ * Measures HNSW against exact search and doubles ef until the target is reached.
+ * A question is near passages but is none of them, so each sample query lies between two stored vectors, nearer to one:
+ * on the surface the data lies on, and away from its points. Stored vectors themselves would be found too easily.
+ */
+export function selfCheck(
+  rows: Rows,
+  graph: HierarchicalNSW,
+  view: View,
+  targetRecall: number,
+  efMax: number,
+): SelfCheck {
+  const queries = sampleQueries(rows, view, QUERIES);
+  const exact = queries.map((query) => {
+    const top = topRows(CHECK_K);
+    scanRange(rows, query, 0, view.count, view, top);
+    return new Set(top.sorted().map(({ row }) => row));
+  });
+  for (let ef = Math.min(4 * CHECK_K, efMax); ; ef = Math.min(2 * ef, efMax)) {
+    graph.setEf(ef);
+    let found = 0;
+    let wanted = 0;
+    for (const [i, query] of queries.entries()) {
+      wanted += exact[i]!.size;
+      for (const row of graph.searchKnn(Array.from(query), exact[i]!.size).neighbors) if (exact[i]!.has(row)) found++;
+    }
+    const recall = wanted === 0 ? 1 : found / wanted;
+    if (recall >= targetRecall) return { ef, recall, triedEf: ef, targetRecall, efMax };
+    if (ef >= efMax) return { ef: null, recall, triedEf: ef, targetRecall, efMax };
+  }
+}
+
+/** The same queries for the same rows. */
+export function sampleQueries(rows: Rows, view: View, count: number): Float32Array[] {
+  const random = seeded(1);
+  const pick = () => {
+    for (;;) {
+      const row = Math.floor(random() * view.count);
+      if (!rows.isDead(row, view)) return rows.vector(row);
+    }
+  };
+  return Array.from({ length: count }, () => {
+    const near = pick();
+    const far = pick();
+    const mixed = near.map((value, i) => 0.7 * value + 0.3 * far[i]!);
+    const length = Math.hypot(...mixed);
+    return length === 0 ? near.slice() : mixed.map((value) => value / length);
+  });
+}
+
+/** Mulberry32: small, and enough to draw samples. */
+function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
