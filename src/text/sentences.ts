@@ -13,7 +13,7 @@ const OPEN_END =
 export function sentenceSpans(text: string): Span[] {
   const spans: Span[] = [];
   let open: { start: number; end: number } | null = null;
-  for (const { segment, index } of segmenter.segment(text)) {
+  for (const { segment, index } of segments(text)) {
     const end = index + segment.length;
     open = open === null ? { start: index, end } : { start: open.start, end };
     if (OPEN_END.test(segment) && !/[\n\r]\s*$/.test(segment)) continue;
@@ -22,6 +22,26 @@ export function sentenceSpans(text: string): Span[] {
   }
   if (open !== null) push(spans, text, open);
   return spans;
+}
+
+const WINDOW = 4096;
+/** A break may hang on what follows it: one this close to the end of a window is decided again in the next. */
+const LOOKAHEAD = 256;
+
+/** What the segmenter gives, window by window: each of its steps takes time in proportion to its whole input. */
+function* segments(text: string): Generator<{ segment: string; index: number }> {
+  for (let base = 0, size = WINDOW; base < text.length; ) {
+    const window = text.slice(base, base + size);
+    const sure = base + size >= text.length ? window.length : window.length - LOOKAHEAD;
+    let done = 0;
+    for (const { segment, index } of segmenter.segment(window)) {
+      if (index + segment.length > sure) break;
+      yield { segment, index: base + index };
+      done = index + segment.length;
+    }
+    size = done === 0 ? 2 * size : WINDOW;
+    base += done;
+  }
 }
 
 function push(spans: Span[], text: string, { start, end }: Span): void {

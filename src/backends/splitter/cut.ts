@@ -12,7 +12,7 @@ export function trimSpan(text: string, { start, end }: Span): Span | null {
 }
 
 /** Whether a cut here would part the two halves of a character. */
-export const splitsPair = (text: string, at: number): boolean =>
+const splitsPair = (text: string, at: number): boolean =>
   at > 0 && at < text.length && /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(at - 1, at + 1));
 
 /** A span as trimmed pieces of at most `size`: cut at blanks, and inside a word only where it alone is longer. */
@@ -33,4 +33,13 @@ function cutPoint(text: string, start: number, size: number): number {
   for (let at = limit; at > start; at--) if (BLANK.test(text[at]!)) return at;
   if (!splitsPair(text, limit)) return limit;
   return size > 1 ? limit - 1 : limit + 1;
+}
+
+/** The first word within `overlap` of the end of the passage before from which the unit still fits. */
+export function overlapStart(text: string, before: Span, unit: Span, size: number, overlap: number): number {
+  const from = Math.max(before.end - overlap, unit.end - size, before.start + 1);
+  if (overlap === 0 || from >= unit.start) return unit.start;
+  const word = /\s\S/.exec(text.slice(from - 1, unit.start + 1));
+  // A text without blanks, such as Chinese, may be entered anywhere but inside a character.
+  return word === null ? from + Number(splitsPair(text, from)) : from + word.index;
 }

@@ -1,42 +1,49 @@
 import type { Splitter } from '../../contracts.ts';
 import { makePassage } from '../../text/passage.ts';
 import type { Span } from '../../types.ts';
-import { cutSpan } from './cut.ts';
+import { cutSpan, overlapStart } from './cut.ts';
 import type { SplitterOptions } from './structure.ts';
 
-/** Passages by length alone: LangChain's recursive splitter, its chunks found again in the text. */
+/** Stands in no text. Without it the last resort would be to cut between any two units, halves of a character too. */
+const NEVER = '\uFFFF\uFFFE\uFFFF';
+
+/** Passages by length alone: the chunks of LangChain's recursive splitter, found again in the text. */
 export function recursiveSplitter({ size, overlap }: SplitterOptions): Splitter {
   return {
     id: `recursive@1:${size}/${overlap}`,
     async split(document) {
+      const { text } = document;
       const { RecursiveCharacterTextSplitter } = await import('@langchain/textsplitters');
+      const room = size - overlap;
       const splitter = new RecursiveCharacterTextSplitter({
-        chunkSize: size,
-        chunkOverlap: overlap,
-        // Without the empty separator, which would cut between the halves of a character: long words are cut below.
-        separators: ['\n\n', '\n', ' '],
+        chunkSize: room,
+        chunkOverlap: 0,
+        separators: ['\n\n', '\n', ' ', NEVER],
         keepSeparator: true,
       });
-      const chunks = locate(document.text, await splitter.splitText(document.text), overlap);
-      return chunks.flatMap((chunk) => cutSpan(document.text, chunk, size)).map((span) => makePassage(document, span));
+      const spans = locate(text, await splitter.splitText(text)).flatMap((chunk) => cutSpan(text, chunk, room));
+      return spans.map((span, i) => {
+        const before = spans[i - 1];
+        const start = before === undefined ? span.start : overlapStart(text, before, span, size, overlap);
+        return makePassage(document, { start, end: span.end });
+      });
     },
   };
 }
 
 /**
- * Chunks are pieces of the text in order, each trimmed, and no two share more than `overlap`. So the first place that
- * fits, looked for from there on, is never behind the true one, and without overlap it is the true one.
+ * Without overlap only blanks lie between two chunks, and a trimmed chunk does not begin with a blank: so the first
+ * match behind the chunk before is the place that it was cut from. With overlap that would be a guess.
  */
-function locate(text: string, chunks: readonly string[], overlap: number): Span[] {
+function locate(text: string, chunks: readonly string[]): Span[] {
   const spans: Span[] = [];
   let from = 0;
   for (const raw of chunks) {
     const chunk = raw.trim();
     if (chunk === '') continue;
     const start = text.indexOf(chunk, from);
-    const end = start + chunk.length;
-    spans.push({ start, end });
-    from = Math.max(start + 1, end - overlap);
+    from = start + chunk.length;
+    spans.push({ start, end: from });
   }
   return spans;
 }

@@ -2,7 +2,7 @@ import type { Splitter } from '../../contracts.ts';
 import { makePassage } from '../../text/passage.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import type { SourceDocument, Span } from '../../types.ts';
-import { cutSpan, splitsPair, trimSpan } from './cut.ts';
+import { cutSpan, overlapStart, trimSpan } from './cut.ts';
 
 export interface SplitterOptions {
   /** Longest passage, in UTF-16 code units. */
@@ -92,13 +92,4 @@ function pack(text: string, units: readonly Span[], size: number, overlap: numbe
   }
   if (open !== null) spans.push(open);
   return spans;
-}
-
-/** The first word within `overlap` of the end of the passage before from which the unit still fits. */
-function overlapStart(text: string, before: Span, unit: Span, size: number, overlap: number): number {
-  const from = Math.max(before.end - overlap, unit.end - size, before.start + 1);
-  if (overlap === 0 || from >= unit.start) return unit.start;
-  const word = /\s\S/.exec(text.slice(from - 1, unit.start + 1));
-  // A text without blanks, such as Chinese, may be entered anywhere but inside a character.
-  return word === null ? from + Number(splitsPair(text, from)) : from + word.index;
 }
