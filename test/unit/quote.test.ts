@@ -45,8 +45,15 @@ describe('quote', () => {
   });
 
   it('puts fragments last and leaves out what has no letter', async () => {
-    const list = await quote('Tallinn tower\n\n1433.\n\n* * *\n\nThe old town has two gates.', 'Tallinn tower?');
-    expect(list.map(({ text }) => text)).toEqual(['The old town has two gates.', 'Tallinn tower']);
+    const list = await quote(
+      '# The tower of Tallinn\n\nTallinn tower\n\n1433.\n\n* * *\n\nThe old town has two gates.',
+      'The tower of Tallinn?',
+    );
+    expect(list.map(({ text }) => text)).toEqual([
+      'The old town has two gates.',
+      '# The tower of Tallinn',
+      'Tallinn tower',
+    ]);
   });
 
   it('counts places in the document, not in the passage', async () => {

@@ -14,7 +14,7 @@ interface Sentence extends Span {
 
 /** Of a passage with more sentences only those that share most words with the question are ranked. */
 const MOST_SENTENCES = 48;
-/** Shorter ones are mostly headings and fragments: they come last. */
+/** Shorter ones are mostly headings and fragments. */
 const FEWEST_WORDS = 3;
 
 /**
@@ -72,12 +72,15 @@ function rank(sentences: readonly Sentence[], likeness: (text: string) => number
   return sentences
     .map((sentence) => ({
       sentence,
-      short: wordsOf(sentence.text).length < FEWEST_WORDS ? 1 : 0,
+      last: isFragment(sentence) ? 1 : 0,
       like: likeness(sentence.text),
     }))
-    .sort((a, b) => a.short - b.short || b.like - a.like)
+    .sort((a, b) => a.last - b.last || b.like - a.like)
     .map(({ sentence }) => sentence);
 }
+
+/** What names a sentence rather than being one comes after all sentences, however like the question it is. */
+const isFragment = ({ text }: Sentence): boolean => wordsOf(text).length < FEWEST_WORDS || /^#{1,6}\s/.test(text);
 
 const candidate = ({ start, end, text }: Sentence, passage: Passage): SegmentCandidate => ({
   text,
