@@ -54,8 +54,8 @@ export function createFactLog(
   const events: TraceEvent[] = [];
   let micros = 0;
   const spent = { calls: 0, tokens: 0, ms: 0 };
-  const add = (fact: Fact) => {
-    known.set(factId(fact.role, fact.backend, fact.key), fact);
+  const add = (id: string, fact: Fact) => {
+    known.set(id, fact);
     facts.push(fact);
     micros += Math.round(fact.ms * 1000);
     spent.ms = micros / 1000;
@@ -76,14 +76,14 @@ export function createFactLog(
       for (const passage of list) passages[passage.id] = passage;
     },
     async ask(role, backend, requests, key, call) {
-      const keys = requests.map((request) => keyOf(key(request)));
+      // One string for each request: it is flattened and hashed once, and finds the fact three times.
+      const prefix = factId(role, backend, '');
+      const ids = requests.map((request) => prefix + keyOf(key(request)));
       const missing = new Map<string, (typeof requests)[number]>();
-      requests.forEach((request, i) => {
-        if (!known.has(factId(role, backend, keys[i]!))) missing.set(keys[i]!, request);
-      });
+      for (const [i, id] of ids.entries()) if (!known.has(id)) missing.set(id, requests[i]!);
       if (missing.size > 0) {
         spent.calls += 1;
-        if (source) for (const missed of missing.keys()) add(recorded(source, role, backend, missed));
+        if (source) for (const id of missing.keys()) add(id, recorded(source, role, backend, id.slice(prefix.length)));
         else {
           const started = now();
           const values = await call([...missing.values()]);
@@ -94,12 +94,12 @@ export function createFactLog(
             );
           // Whole microseconds, so that the sum does not depend on the order of adding.
           const ms = Math.round(((now() - started) / missing.size) * 1000) / 1000;
-          [...missing.keys()].forEach((missed, i) => {
-            add({ role, backend, key: missed, value: values[i], ms });
-          });
+          let next = 0;
+          for (const id of missing.keys())
+            add(id, { role, backend, key: id.slice(prefix.length), value: values[next++], ms });
         }
       }
-      return keys.map((one) => known.get(factId(role, backend, one))!.value as never);
+      return ids.map((id) => known.get(id)!.value as never);
     },
   };
 }
