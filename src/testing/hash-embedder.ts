@@ -27,11 +27,14 @@ export function hashEmbedder(
     async embed(texts, _kind, { signal, onProgress } = {}) {
       throwIfAborted(signal);
       if (closed) throw new DiscernError('BACKEND_CLOSED', `${id} is closed`);
-      return texts.map((text, i) => {
+      const vectors: Float32Array[] = [];
+      for (const text of texts) {
+        throwIfAborted(signal);
         embedded.push(text);
-        onProgress?.(i + 1);
-        return hashVector(text, dimensions);
-      });
+        vectors.push(hashVector(text, dimensions));
+        onProgress?.(vectors.length);
+      }
+      return vectors;
     },
     async close() {
       closed = true;

@@ -192,6 +192,8 @@ test('sentences of a long paragraph are those of its parts', () => {
   const many = sentenceSpans(part.repeat(300));
   expect(many).toHaveLength(300 * alone.length);
   expect(many).toEqual(
-    Array.from({ length: 300 }, (_, i) => alone.map(({ start, end }) => ({ start: start + i * part.length, end: end + i * part.length }))).flat(),
+    Array.from({ length: 300 }, (_, i) =>
+      alone.map(({ start, end }) => ({ start: start + i * part.length, end: end + i * part.length })),
+    ).flat(),
   );
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Embedder } from '../../contracts.ts';
-import { DiscernError, messageOf } from '../../errors.ts';
+import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { canonicalJson } from '../../text/hash.ts';
 
 const HASH_BYTES = 16;
@@ -27,6 +27,7 @@ export interface CachedEmbedder extends Embedder {
  */
 export function cachedVectors({ file }: VectorCacheOptions, embedder: Embedder): CachedEmbedder {
   let opened: Promise<Store> | null = null;
+  let closed = false;
   const store = () => {
     opened ??= openStore(file, embedder);
     return opened;
@@ -40,6 +41,8 @@ export function cachedVectors({ file }: VectorCacheOptions, embedder: Embedder):
     id: embedder.id,
     fingerprint: () => embedder.fingerprint(),
     async embed(texts, kind, options = {}) {
+      throwIfAborted(options.signal);
+      if (closed) throw new DiscernError('BACKEND_CLOSED', `${embedder.id} is closed`);
       if (kind === 'query') return embedder.embed(texts, kind, options);
       const { handle, vectors } = await store();
       const keys = texts.map(hashOf);
@@ -55,15 +58,17 @@ export function cachedVectors({ file }: VectorCacheOptions, embedder: Embedder):
         );
         const records = missing.map(([key], i) => Buffer.concat([Buffer.from(key, 'hex'), bytesOf(made[i]!)]));
         await append(handle, file, Buffer.concat(records));
-        for (const [i, [key]] of missing.entries()) vectors.set(key, made[i]!);
+        for (const [i, [key]] of missing.entries()) vectors.set(key, made[i]!.slice());
       } else options.onProgress?.(found);
-      return keys.map((key) => vectors.get(key)!);
+      throwIfAborted(options.signal);
+      return keys.map((key) => vectors.get(key)!.slice());
     },
     async clear() {
       await release();
       await rm(file, { force: true });
     },
     async close() {
+      closed = true;
       await release();
       await embedder.close();
     },
