@@ -76,11 +76,26 @@ export function configFrom(flags: Readonly<Record<string, unknown>>, { modelsDir
   return parseConfig(mergeConfig({ models }, changedOptions(flags)));
 }
 
-/** The table of options for the README, one row each. */
-export function optionsTable(): string {
+/** The page of all options, as docs/options.md holds it. */
+export function optionsPage(): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|');
+  const values = ({ choices, minimum, maximum, type }: Option) =>
+    choices?.join(', ') ?? (minimum === null && maximum === null ? type : `${minimum ?? ''}..${maximum ?? ''}`);
   const rows = listOptions().map(
     (option) =>
-      `| \`--${option.path}\` | ${shown(option.default)} | ${describe(option).replace(/ \((.*)\)$/s, '')} | ${option.choices?.join(', ') ?? (option.minimum === null && option.maximum === null ? '' : `${option.minimum ?? ''}..${option.maximum ?? ''}`)} |`,
+      `| \`${option.path}\` | ${cell(shown(option.default))} | ${cell(values(option))} | ${cell(option.description)} |`,
   );
-  return ['| option | default | what it does | values |', '|---|---|---|---|', ...rows].join('\n');
+  return [
+    '<!-- Written by `npm run gen` from src/config.ts. Do not edit. -->',
+    '# Options',
+    '',
+    'The dotted name is the same everywhere: in a config file (`{ "retrieve": { "mode": "never" } }`), as a flag',
+    '(`--retrieve.mode never`), in `createRag({ config })` and in a trace. `none` stands for null.',
+    'Later ones win: defaults, environment, config file, flags, the call.',
+    '',
+    '| option | default | values | what it does |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
 }

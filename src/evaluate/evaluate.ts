@@ -1,0 +1,1 @@
+export { type ConformanceResult, checkConformance, isKnownFormat } from './conformance.ts';
