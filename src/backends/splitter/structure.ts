@@ -53,7 +53,11 @@ function headingEnd(text: string, { start, end }: Span, name: string): number {
 }
 
 /** Letters and digits alone, so that marks of the format make no difference. */
-const bare = (line: string): string => line.replace(/\]\([^()]*\)/g, '').replace(/[^\p{L}\p{N}]/gu, '').toLowerCase();
+const bare = (line: string): string =>
+  line
+    .replace(/\]\([^()]*\)/g, '')
+    .replace(/[^\p{L}\p{N}]/gu, '')
+    .toLowerCase();
 
 /** The units that are not cut any more, in order. None is longer than `size`. */
 function atoms(text: string, section: Span, size: number, overlap: number): Span[] {
