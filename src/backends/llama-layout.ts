@@ -89,7 +89,7 @@ export function chunkTokens(model: LlamaModel, layout: Layout, values: Readonly<
 }
 
 // Bounds the time to tokenise a text of which most would be cut anyway: real text has 2 to 6 characters a token.
-const MAX_CHARS_PER_TOKEN = 8;
+const MAX_CHARS_PER_TOKEN = 6;
 // The tokens around a cut can differ a little from those that were counted.
 const MARGIN = 8;
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
 // A small context keeps the long hostile texts short.
 describeCritic('prompted', () => promptedCritic({ model, contextSize: 384 }), {
   skip: [
-    { test: 'gets easy pairs right', reason: 'SmolLM2-135M judges relevance near chance: AUROC 0.55 on 120 rows' },
+    { test: 'gets easy pairs right', reason: 'SmolLM2-135M judges relevance near chance: AUROC 0.51 on 200 rows' },
   ],
 });
 
