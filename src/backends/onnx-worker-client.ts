@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { CallOptions } from '../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../errors.ts';
-import type { OnnxReply, OnnxTask, OnnxWorkerData } from './onnx-worker.ts';
+import type { OnnxMessage, OnnxReply, OnnxTask, OnnxWorkerData } from './onnx-worker.ts';
 import { workerUrl } from './worker-url.ts';
 
 export interface AskOptions extends CallOptions {
@@ -17,6 +17,13 @@ export interface OnnxWorker {
   close(): Promise<void>;
 }
 
+interface Thread {
+  readonly worker: Worker;
+  send(message: OnnxMessage): void;
+  /** Asks it to leave, and waits until it has: no longer than the task under way takes. */
+  end(): Promise<void>;
+}
+
 interface Batch {
   readonly tasks: readonly OnnxTask[];
   readonly results: Float32Array[];
@@ -28,32 +35,22 @@ interface Batch {
 /** `name` stands in error messages. After a crash the next task starts a fresh thread. */
 export function onnxWorker(
   name: string,
-  data: OnnxWorkerData,
+  data: Omit<OnnxWorkerData, 'pending'>,
   program = workerUrl('./onnx-worker.ts', import.meta.url),
 ): OnnxWorker {
   const urgent: Batch[] = [];
   const patient: Batch[] = [];
-  let worker: Worker | null = null;
+  let thread: Thread | null = null;
   let running: { readonly job: number; readonly batch: Batch } | null = null;
   let jobs = 0;
   let closed = false;
 
   const closedError = () => new DiscernError('BACKEND_CLOSED', `the model ${name} is closed`);
 
-  function start(): Worker {
-    // No execArgv: the options of the main program (loaders, watchers) are not for this thread.
-    const started = new Worker(program, { workerData: data, execArgv: [] });
-    started.on('message', (reply: OnnxReply) => finish(reply));
-    started.on('error', (cause) => lost(started, cause));
-    started.on('exit', (code) => lost(started, new Error(`its thread ended with code ${code}`)));
-    return started;
-  }
-
-  function lost(which: Worker, cause: unknown): void {
-    if (which !== worker) return;
-    worker = null;
-    const error = new DiscernError('BACKEND_FAILED', `the model ${name} stopped: ${messageOf(cause)}`, { cause });
-    drop(error);
+  function lost(which: Thread, cause: unknown): void {
+    if (which !== thread) return;
+    thread = null;
+    drop(new DiscernError('BACKEND_FAILED', `the model ${name} stopped: ${messageOf(cause)}`, { cause }));
   }
 
   function drop(error: DiscernError): void {
@@ -95,13 +92,13 @@ export function onnxWorker(
     if (running !== null) return;
     const batch = urgent[0] ?? patient[0];
     if (batch === undefined) {
-      worker?.unref(); // an idle thread does not keep the program alive
+      thread?.worker.unref(); // an idle thread does not keep the program alive
       return;
     }
-    worker ??= start();
-    worker.ref();
+    thread ??= startThread(program, data, { onReply: finish, onLost: lost });
+    thread.worker.ref();
     running = { job: jobs++, batch };
-    worker.postMessage({ job: running.job, task: batch.tasks[batch.results.length] });
+    thread.send({ job: running.job, task: batch.tasks[batch.results.length]! });
   }
 
   function remove(batch: Batch): void {
@@ -134,10 +131,58 @@ export function onnxWorker(
     },
     async close() {
       closed = true;
-      const ending = worker;
-      worker = null;
+      const ending = thread;
+      thread = null;
       drop(closedError());
-      await ending?.terminate();
+      await ending?.end();
     },
   };
+}
+
+/** A program that ends waits this long for the task under way; see `startThread`. */
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * Starts the thread. It is never terminated from outside: inside the native code that would abort the whole process.
+ * So `end` asks it to leave, and a program that ends without `end` (which terminates its threads) waits for the task
+ * under way first.
+ */
+function startThread(
+  program: URL,
+  data: Omit<OnnxWorkerData, 'pending'>,
+  on: { readonly onReply: (reply: OnnxReply) => void; readonly onLost: (thread: Thread, cause: unknown) => void },
+): Thread {
+  const pending = new SharedArrayBuffer(4);
+  const counter = new Int32Array(pending);
+  Atomics.add(counter, 0, 1); // loading
+  // No execArgv: the options of the main program (loaders, watchers) are not for this thread.
+  const worker = new Worker(program, { workerData: { ...data, pending } satisfies OnnxWorkerData, execArgv: [] });
+  const hold = () => {
+    const until = performance.now() + LONGEST_WAIT_MS;
+    for (let open = Atomics.load(counter, 0); open > 0 && performance.now() < until; open = Atomics.load(counter, 0))
+      Atomics.wait(counter, 0, open, until - performance.now());
+  };
+  process.on('exit', hold);
+  const gone = new Promise<void>((resolve) => {
+    worker.on('exit', (code) => {
+      process.off('exit', hold);
+      resolve();
+      on.onLost(thread, new Error(`its thread ended with code ${code}`));
+    });
+  });
+  worker.on('message', on.onReply);
+  worker.on('error', (cause) => on.onLost(thread, cause));
+  const thread: Thread = {
+    worker,
+    send(message) {
+      if (message !== 'close') Atomics.add(counter, 0, 1);
+      worker.postMessage(message);
+    },
+    async end() {
+      worker.ref();
+      thread.send('close');
+      await gone;
+    },
+  };
+  return thread;
 }

@@ -8,7 +8,11 @@ export interface OnnxWorkerData {
   readonly model: string;
   readonly tokenizer: string;
   readonly threads: number;
+  /** One number: how many things (loading, tasks) this thread has still to finish. */
+  readonly pending: SharedArrayBuffer;
 }
+
+export type OnnxMessage = { readonly job: number; readonly task: OnnxTask } | 'close';
 
 /** What a session can be asked. Each kind of answer is one more member here. */
 export type OnnxTask = {
@@ -22,7 +26,7 @@ export type OnnxReply =
   | { readonly job: number; readonly result: Float32Array }
   | { readonly job: number; readonly error: string };
 
-const { model, tokenizer, threads } = workerData as OnnxWorkerData;
+const { model, tokenizer, threads, pending } = workerData as OnnxWorkerData;
 const port = parentPort!;
 
 async function main(): Promise<void> {
@@ -56,12 +60,34 @@ async function main(): Promise<void> {
   const answer = async (task: OnnxTask): Promise<Float32Array> =>
     unit(pool(await run(encode(task.text, task.maxTokens)), task.pooling));
 
-  port.on('message', ({ job, task }: { job: number; task: OnnxTask }) => {
-    answer(task).then(
-      (result) => port.postMessage({ job, result } satisfies OnnxReply, [result.buffer as ArrayBuffer]),
-      (error: unknown) => port.postMessage({ job, error: messageOf(error) } satisfies OnnxReply),
-    );
+  // Leaving by itself: a thread that is terminated inside the native code takes the whole process down.
+  let last: Promise<unknown> = Promise.resolve();
+  const close = async () => {
+    await last;
+    await session.release();
+    port.close();
+  };
+
+  port.on('message', (message: OnnxMessage) => {
+    if (message === 'close') {
+      void close();
+      return;
+    }
+    const { job, task } = message;
+    last = answer(task)
+      .then(
+        (result) => port.postMessage({ job, result } satisfies OnnxReply, [result.buffer as ArrayBuffer]),
+        (error: unknown) => port.postMessage({ job, error: messageOf(error) } satisfies OnnxReply),
+      )
+      .finally(done);
   });
+  done();
+}
+
+const counter = new Int32Array(pending);
+function done(): void {
+  Atomics.sub(counter, 0, 1);
+  Atomics.notify(counter, 0);
 }
 
 /** One vector of the states of all tokens. A model that pools by itself returns [1, dimensions] already. */

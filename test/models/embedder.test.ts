@@ -73,16 +73,30 @@ describe('bge in its thread', () => {
     expect(delay.percentile(90) / 1e6).toBeLessThan(20);
   });
 
-  it('does not keep a program alive that forgot to close it', async () => {
+  const child = (program: string) => {
     const module = workerUrl('../../src/backends/embedder/onnx.ts', import.meta.url);
-    const program = `
+    const start = `
       const { onnxEmbedder } = await import(${JSON.stringify(module.href)});
-      const embedder = onnxEmbedder({ model: ${JSON.stringify(model)}, maxTokens: 64, threads: 1 });
-      const [vector] = await embedder.embed(['hello'], 'query');
-      console.log(vector.length);`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-      timeout: 60_000,
-    });
+      const embedder = onnxEmbedder({ model: ${JSON.stringify(model)}, maxTokens: 512, threads: 1 });`;
+    return promisify(execFile)(process.execPath, ['--input-type=module', '-e', start + program], { timeout: 60_000 });
+  };
+
+  it('does not keep a program alive that forgot to close it', async () => {
+    const { stdout } = await child(`console.log((await embedder.embed(['hello'], 'query'))[0].length);`);
     expect(stdout.trim()).toBe('384');
+  });
+
+  it.each([0, 1])('lets a program exit or close in the middle of a run (after %i texts)', async (after) => {
+    const begin = `
+      const texts = Array.from({ length: 20 }, (_, i) => 'text ' + i + ' goes on and on'.repeat(60));
+      let reached;
+      const there = new Promise((resolve) => { reached = resolve; });
+      const call = embedder.embed(texts, 'passage', { onProgress: (done) => done === ${after} && reached() });
+      call.catch((error) => console.log(error.code));
+      if (${after} > 0) await there;`;
+    expect((await child(`${begin} await embedder.close(); console.log('closed');`)).stdout).toBe(
+      'BACKEND_CLOSED\nclosed\n',
+    );
+    await expect(child(`${begin} process.exit(7);`)).rejects.toMatchObject({ code: 7, stderr: '' });
   });
 });

@@ -8,7 +8,11 @@ const program = (body: string) =>
     `data:text/javascript,${encodeURIComponent(`
       import { parentPort } from 'node:worker_threads';
       const runs = [];
-      parentPort.on('message', async ({ job, task: { text } }) => { ${body} });
+      parentPort.on('message', async (message) => {
+        if (message === 'close') return parentPort.close();
+        const { job, task: { text } } = message;
+        ${body}
+      });
     `)}`,
   );
 const COUNTING = program(`
