@@ -46,9 +46,3 @@ export function makeVectors(
   const all = Array.from({ length: count + queries }, (_, i) => one(i));
   return { base: all.slice(0, count), held: all.slice(count) };
 }
-
-/** The value below which the share `p` of the values lies. */
-export function percentile(values: readonly number[], p: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))]!;
-}

@@ -1,5 +1,5 @@
 import type { BruteforceSearch } from 'hnswlib-node';
-import { type RowHit, type Rows, scanRange, topRows, type View } from './hnsw-rows.ts';
+import { plain, type RowHit, type Rows, scanRange, topRows, type View } from './hnsw-rows.ts';
 
 /** What is used of the library, which is loaded late. */
 export type Hnswlib = Pick<typeof import('hnswlib-node'), 'BruteforceSearch' | 'HierarchicalNSW'>;
@@ -50,7 +50,7 @@ export function exactSearcher(rows: Rows, library: Hnswlib, from: number): Exact
   return {
     search(query, k, view) {
       const top = topRows(k);
-      const asked = Array.from(query);
+      const asked = plain(query);
       let scanned = from;
       for (const segment of segments) {
         countDead(segment, view);
@@ -82,9 +82,7 @@ export function exactSearcher(rows: Rows, library: Hnswlib, from: number): Exact
         while (segment.next < end) {
           const row = segment.next++;
           if (rows.isDead(row, view)) continue;
-          const vector = rows.vector(row);
-          for (let i = 0; i < vector.length; i++) point[i] = vector[i]!;
-          segment.index.addPoint(point, row);
+          segment.index.addPoint(plain(rows.vector(row), point), row);
           segment.copied++;
           if ((row & 15) === 0 && performance.now() > until) return false;
         }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Chunk, type View, vectorRows } from './hnsw-rows.ts';
+import { type Chunk, plain, type View, vectorRows } from './hnsw-rows.ts';
 import { type SelfCheck, selfCheck } from './hnsw-self-check.ts';
 
 export interface GraphJob {
@@ -34,12 +34,13 @@ else {
   graph.resizeIndex(Math.max(job.view.count, graph.getMaxElements()));
 }
 const covered = job.base?.covered ?? 0;
+const point = new Array<number>(job.dimensions);
 const present = new Set(job.base === null ? [] : graph.getIdsList());
 for (const row of present) if (rows.isDead(row, job.view)) markDead(row);
 let told = performance.now();
 for (let row = covered; row < job.view.count; row++) {
   if (rows.isDead(row, job.view)) continue;
-  graph.addPoint(Array.from(rows.vector(row)), row);
+  graph.addPoint(plain(rows.vector(row), point), row);
   if (performance.now() - told < 200) continue;
   told = performance.now();
   port.postMessage({ done: row + 1 } satisfies GraphReply);

@@ -4,7 +4,7 @@ import { messageOf, throwIfAborted } from '../../errors.ts';
 import { type ExactSearcher, exactSearcher, type Hnswlib } from './hnsw-exact.ts';
 import type { Generation } from './hnsw-generation.ts';
 import { buildGraph, type Graph, type GraphOptions, loadGraph, withMarks } from './hnsw-graph.ts';
-import { type RowHit, topRows } from './hnsw-rows.ts';
+import { byScore, plain, type RowHit, topRows } from './hnsw-rows.ts';
 import { scanThread } from './hnsw-scan.ts';
 import { CHECK_K } from './hnsw-self-check.ts';
 
@@ -89,14 +89,14 @@ export async function searcher(generation: Generation, options: SearchOptions, l
       );
     const tail = tailOf(graph);
     if (tail > directRows || tail > 0.25 * (covered + tail))
-      return because(`exact: the graph lacks ${tail} of ${covered + tail} rows`);
+      return because(`exact: the graph lacks ${tail} of ${live} passages`);
     const ef = Math.max(4 * k, 200, Math.ceil((check.ef * k) / CHECK_K), check.ef);
     if (ef > options.efMax)
       return because(`exact: ${k} passages need ef ${ef}, and at most ${options.efMax} is allowed`);
     return {
       search: 'hnsw',
       ef,
-      note: `HNSW of ${covered} passages: it found ${share} of the exact top ${CHECK_K} at ef ${check.ef}`,
+      note: `HNSW of ${live} passages: it found ${share} of the exact top ${CHECK_K} at ef ${check.ef}`,
     };
   };
 
@@ -122,13 +122,13 @@ export async function searcher(generation: Generation, options: SearchOptions, l
     const view = table.view();
     const { index, covered } = withMarks(graph!, rows, view);
     index!.setEf(ef);
+    const found = neighbours(index!, query, Math.min(k, covered), Math.min(ef, covered));
+    if (view.count === covered) return found.sort(byScore).slice(0, k);
     const top = topRows(k);
-    for (const row of neighbours(index!, Array.from(query), Math.min(k, covered), Math.min(ef, covered)))
-      top.offer(row, rows.dot(row, query));
-    if (view.count > covered) {
-      for (const { row, score } of exactFrom(covered).search(query, k, view)) top.offer(row, score);
-      warm(covered);
-    }
+    // Scored anew, because hnswlib rounds otherwise than we do: a tie would be none.
+    for (const { row } of found) top.offer(row, rows.dot(row, query));
+    for (const { row, score } of exactFrom(covered).search(query, k, view)) top.offer(row, score);
+    warm(covered);
     return top.sorted();
   };
 
@@ -218,8 +218,10 @@ export async function searcher(generation: Generation, options: SearchOptions, l
 }
 
 /** hnswlib cuts ties at the end of its list at will: where there are some, all it looked at are asked for. */
-function neighbours(index: HierarchicalNSW, query: number[], k: number, most: number): number[] {
-  const found = index.searchKnn(query, Math.min(k + 1, most));
-  const isTied = found.distances.length > k && found.distances[k]! - found.distances[k - 1]! < 1e-6;
-  return isTied ? index.searchKnn(query, most).neighbors : found.neighbors;
+function neighbours(index: HierarchicalNSW, query: Float32Array, k: number, most: number): RowHit[] {
+  const asked = plain(query);
+  let { distances, neighbors } = index.searchKnn(asked, Math.min(k + 1, most));
+  if (distances.length > k && distances[k]! - distances[k - 1]! < 1e-6)
+    ({ distances, neighbors } = index.searchKnn(asked, most));
+  return neighbors.map((row, i) => ({ row, score: 1 - distances[i]! }));
 }
