@@ -111,6 +111,20 @@ export async function createCritic(name: string, kind: ReflectionKind, context: 
 export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>
   pick(GENERATORS, 'generator', name)(context);
 
+/** The embedder with its vectors kept in a file until they are cleared: a run that was killed goes on where it ended. */
+export async function keptVectors(embedder: Embedder, file: string) {
+  const { cachedVectors } = await import('./backends/embedder/vector-cache.ts');
+  return cachedVectors(
+    { file },
+    {
+      id: embedder.id,
+      fingerprint: () => embedder.fingerprint(),
+      embed: (texts, kind, options) => embedder.embed(texts, kind, options),
+      close: async () => {}, // it is not ours
+    },
+  );
+}
+
 /** Opens the index in a folder (null: in memory), made for the vectors of this embedder. */
 export async function openIndex(
   config: Config,

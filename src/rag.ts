@@ -11,6 +11,7 @@ import {
   createLoader,
   createReranker,
   createSplitter,
+  keptVectors,
   openIndex,
   type PresetContext,
 } from './presets.ts';
@@ -202,17 +203,23 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     async ingest(paths, { signal, onProgress = options.onIngestProgress } = {}) {
       const [loader, splitter, target] = [await createLoader(config), await createSplitter(config), await index(true)];
       const embed = await embedder();
-      const cacheFile = options.index === undefined || own.embedder ? null : join(options.index, 'embedding.partial');
-      return ingest({
-        paths: typeof paths === 'string' ? [paths] : paths,
-        loader,
-        splitter,
-        embedder: embed,
-        index: target,
-        signal,
-        onProgress,
-        ...(cacheFile && { cacheFile }),
-      });
+      const kept =
+        options.index === undefined ? null : await keptVectors(embed, join(options.index, 'embedding.partial'));
+      try {
+        const report = await ingest({
+          paths: typeof paths === 'string' ? [paths] : paths,
+          loader,
+          splitter,
+          embedder: kept ?? embed,
+          index: target,
+          signal,
+          onProgress,
+        });
+        await kept?.clear();
+        return report;
+      } finally {
+        await kept?.close();
+      }
     },
     async info() {
       return (await index()).info();

@@ -13,8 +13,8 @@ import { keyOf } from '../text/hash.ts';
 import { passageText } from '../text/passage.ts';
 import type { Passage, SourceDocument } from '../types.ts';
 
-/** Texts that go to the embedder in one call: what a cache can save before a kill. */
-const EMBED_CHUNK = 256;
+/** Texts that go to the embedder in one call: a kill loses at most the vectors of so many. */
+const EMBED_CHUNK = 32;
 const HASH_AT_ONCE = 16;
 
 export interface IngestProgress {
