@@ -27,12 +27,9 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   ingest: z
     .strictObject({
-      splitter: z
-        .enum(['structure', 'recursive', 'whole'])
-        .default('structure')
-        .meta({
-          description: 'how documents become passages: at headings and paragraphs, by length alone, or not at all',
-        }),
+      splitter: z.enum(['structure', 'recursive', 'whole']).default('structure').meta({
+        description: 'how documents become passages: at headings and paragraphs, by length alone, or not at all',
+      }),
       size: z.int().min(50).max(100_000).default(1000).meta({ description: 'longest passage, in characters' }),
       overlap: z
         .int()
@@ -129,15 +126,9 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   isRel: z
     .strictObject({
-      threshold: z
-        .number()
-        .min(0)
-        .max(1)
-        .nullable()
-        .default(null)
-        .meta({
-          description: 'passages with P(relevant) not above this are dropped; none = the value fitted for the critic',
-        }),
+      threshold: z.number().min(0).max(1).nullable().default(null).meta({
+        description: 'passages with P(relevant) not above this are dropped; none = the value fitted for the critic',
+      }),
       whenNoEvidence: z
         .enum(['unanswered', 'generate'])
         .default('unanswered')
@@ -151,7 +142,9 @@ export const ConfigSchema = z.strictObject({
       model: name('language model file for gguf: a name of the manifest, a hub path or a file').default(
         'smollm2-135m-instruct',
       ),
-      serverModel: name('model name that is sent to an OpenAI-compatible server').default('gpt-4o-mini'),
+      serverModel: name('model of openai (its name on the server) or of langchain (provider:model)').default(
+        'gpt-4o-mini',
+      ),
       baseUrl: z
         .url()
         .nullable()
@@ -166,15 +159,10 @@ export const ConfigSchema = z.strictObject({
         .max(20)
         .default(2)
         .meta({ description: 'sentences of one passage that quote offers for a segment' }),
-      quoteGain: z
-        .number()
-        .min(0)
-        .max(1)
-        .default(0.5)
-        .meta({
-          description:
-            'share of the words of the question, rare ones counting more, that another quoted sentence must add',
-        }),
+      quoteGain: z.number().min(0).max(1).default(0.5).meta({
+        description:
+          'share of the words of the question, rare ones counting more, that another quoted sentence must add',
+      }),
     })
     .prefault({}),
   weights: z
@@ -201,12 +189,9 @@ export const ConfigSchema = z.strictObject({
         .enum(['mean', 'sum', 'product'])
         .default('mean')
         .meta({ description: 'how the scores of segments make the score of an answer; product is for parity only' }),
-      supportFilter: z
-        .enum(['none', 'search', 'output'])
-        .default('none')
-        .meta({
-          description: 'what happens to unsupported segments: nothing, dropped in the search, or left out of the text',
-        }),
+      supportFilter: z.enum(['none', 'search', 'output']).default('none').meta({
+        description: 'what happens to unsupported segments: nothing, dropped in the search, or left out of the text',
+      }),
     })
     .prefault({}),
   budget: z

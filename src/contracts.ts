@@ -121,6 +121,8 @@ export interface Critic {
   readonly prompts?: Readonly<Record<string, string>>;
   /** True when its `retrieve` distribution can give weight to `continue`. */
   readonly predictsContinue?: boolean;
+  /** Loads what it needs and checks it, so that a model that cannot serve is refused at the start. */
+  prepare?(options?: CallOptions): Promise<void>;
   critique<K extends ReflectionKind>(
     requests: readonly CritiqueRequest<K>[],
     options?: CallOptions,

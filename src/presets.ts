@@ -74,6 +74,10 @@ const GENERATORS: Makers<Generator> = {
     const { ggufGenerator } = await import('./backends/generator/gguf.ts');
     return ggufGenerator({ model: await store.resolve(config.generate.model, { signal }) });
   },
+  async langchain({ config: { generate } }) {
+    const { langchainGenerator } = await import('./backends/generator/langchain.ts');
+    return langchainGenerator({ model: generate.serverModel });
+  },
   async openai({ config: { generate }, keys }) {
     const { openaiGenerator } = await import('./backends/generator/openai.ts');
     return openaiGenerator({ model: generate.serverModel, baseUrl: generate.baseUrl, apiKey: keys.openai });
@@ -132,6 +136,8 @@ export async function openIndex(
   dir: string | null,
   create: boolean,
 ): Promise<PassageIndex> {
+  if (config.index.backend !== 'hnsw')
+    throw new DiscernError('BACKEND_UNKNOWN', `no index is called "${config.index.backend}"; there are: hnsw`);
   const { hnswIndex } = await import('./backends/index/hnsw.ts');
   const { dimensions, ...facts } = await embedder.fingerprint();
   const { exactUpTo, targetRecall, efMax } = config.index;

@@ -130,6 +130,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     return once(`critic ${name} ${current.critics.model}`, async () => {
       const result = await createCritic(name, kind, contextOf(current, options.signal));
       await owned(result.critic);
+      await result.critic.prepare?.({ signal: options.signal });
       return result;
     }).then((result) => {
       if (!result.critic.kinds.includes(kind))
@@ -197,7 +198,11 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
       const current = parseConfig(mergeConfig(config, change));
       const { parts, config: resolved } = await assemble(current);
       if (parts.recaller !== null && (await (await index()).info()).passages === 0)
-        throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from');
+        throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
+          ...(options.documents !== undefined && {
+            hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
+          }),
+        });
       return answerQuestion(question, parts, resolved, { signal, onEvent, id });
     },
     async ingest(paths, { signal, onProgress = options.onIngestProgress } = {}) {

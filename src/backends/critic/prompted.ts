@@ -3,13 +3,8 @@ import type { CallOptions, Critic } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { getPrompt, type Prompt } from '../../prompts.ts';
-import {
-  type Critique,
-  type CritiqueRequest,
-  type Distribution,
-  REFLECTIONS,
-  type ReflectionKind,
-} from '../../types.ts';
+import { critiqueOf, type LabelLogprobs } from '../../reflection.ts';
+import { type Critique, type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { LlamaEngine, Next } from '../llama-engine.ts';
 
@@ -57,20 +52,10 @@ function labelTokens(model: LlamaModel, prompt: Prompt): ReadonlyMap<string, Tok
   return new Map(words.map(({ word, tokens }) => [prompt.labels[word]!, tokens[0]!]));
 }
 
-/** Softmax over the labels alone, in log space; labels that the prompt does not offer get 0. */
-function critiqueOf<K extends ReflectionKind>(kind: K, labels: ReadonlyMap<string, Token>, next: Next): Critique<K> {
-  const logits = new Map([...labels].map(([label, token]) => [label, next.logits.get(token)!]));
-  const largest = Math.max(...logits.values());
-  const weights = new Map([...logits].map(([label, logit]) => [label, Math.exp(logit - largest)]));
-  const total = [...weights.values()].reduce((a, b) => a + b, 0);
-  const mass = Math.exp(largest + Math.log(total) - next.logTotal);
-  return {
-    kind,
-    probs: Object.fromEntries(
-      REFLECTIONS[kind].map((label) => [label, (weights.get(label) ?? 0) / total]),
-    ) as Distribution<K>,
-    mass: Math.min(1, Math.max(mass, Number.MIN_VALUE)),
-  };
+/** Probabilities among the labels alone; labels that the prompt does not offer get 0. */
+function critiqueFrom<K extends ReflectionKind>(kind: K, labels: ReadonlyMap<string, Token>, next: Next): Critique<K> {
+  const logprobs = [...labels].map(([label, token]) => [label, next.logits.get(token)! - next.logTotal]);
+  return critiqueOf(kind, Object.fromEntries(logprobs) as LabelLogprobs<K>)!;
 }
 
 /**
@@ -117,7 +102,7 @@ export function promptedCritic({
       check();
       const parts = engine.parts(used[kind], values, Object.keys(values), 0);
       const next = await engine.prompt(slot, parts, { tokens: [...labels[kind].values()] }, check);
-      results[index] = critiqueOf(kind, labels[kind], next);
+      results[index] = critiqueFrom(kind, labels[kind], next);
     }
     return results;
   }
@@ -133,6 +118,9 @@ export function promptedCritic({
         throw new DiscernError('CRITIC_KIND_UNSUPPORTED', `${id} predicts ${KINDS.join(', ')}, not ${unknown.kind}`);
       if (requests.length === 0) return [];
       return session.use((engine, check) => judge(engine, check, requests), signal);
+    },
+    prepare: async ({ signal } = {}) => {
+      await session.use((engine, check) => judge(engine, check, []), signal);
     },
     close: () => session.close(),
   };
