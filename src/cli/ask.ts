@@ -5,7 +5,7 @@ import { createRag } from '../rag.ts';
 import type { Answer, TraceEvent } from '../types.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
 import { addConfigFlags } from './options.ts';
-import { safe } from './terminal.ts';
+import { failureText, safe } from './terminal.ts';
 import { citationLines, unansweredLine, whyLines } from './why.ts';
 
 interface AskFlags {
@@ -42,6 +42,7 @@ export function registerAsk(program: Command, context: CliContext): void {
     'models',
   ]);
   command.action(async (question: string, flags: AskFlags, self: Command) => {
+    if (question.trim() === '') throw new DiscernError('INPUT_INVALID', 'the question is empty');
     const config = configOf(self, context);
     if (config.retrieve.mode !== 'never' && (flags.index === undefined) === (flags.docs === undefined))
       throw new DiscernError('INPUT_INVALID', 'give the documents: either --index DIR or --docs PATH', {
@@ -54,8 +55,7 @@ export function registerAsk(program: Command, context: CliContext): void {
       ...(flags.docs !== undefined && { documents: flags.docs }),
     }).finally(endProgress);
     try {
-      for (const { key, message } of rag.ingested?.failed ?? [])
-        context.note(`not read: ${safe(key)}: ${safe(message)}`);
+      for (const failure of rag.ingested?.failed ?? []) context.note(`not read: ${failureText(failure)}`);
       const stream = flags.json ? null : segmentStream();
       const answer = await rag
         .ask(question, { signal: context.signal, onEvent: (event) => stream?.(event) })

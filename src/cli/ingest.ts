@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { createRag } from '../rag.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
 import { addConfigFlags } from './options.ts';
-import { safe } from './terminal.ts';
+import { count, failureText, safe } from './terminal.ts';
 
 export function registerIngest(program: Command, context: CliContext): void {
   const command = program
@@ -29,15 +29,16 @@ export function registerIngest(program: Command, context: CliContext): void {
       else {
         const { added, changed, removed, unchanged, embedded } = report;
         context.print(
-          `${added} added, ${changed} changed, ${removed} removed, ${unchanged} unchanged; ${embedded} passages embedded`,
+          `${added} added, ${changed} changed, ${removed} removed, ${unchanged} unchanged; ${count(embedded, 'passage')} embedded`,
         );
         context.print(
-          `the index holds ${info.passages} passages of ${info.sources} files; search: ${info.search} (${info.note})`,
+          `the index holds ${count(info.passages, 'passage')} of ${count(info.sources, 'file')}; search: ${info.search} (${info.note})`,
         );
       }
+      if (report.added + report.changed + report.unchanged + report.failed.length === 0)
+        context.note(`nothing to read in ${paths.map(safe).join(', ')}`);
       for (const key of report.ignored) context.note(`left out, no format fits: ${safe(key)}`);
-      for (const { key, code, message } of report.failed)
-        context.note(`failed ${code}: ${safe(key)}: ${safe(message)}`);
+      for (const failure of report.failed) context.note(`failed ${failure.code}: ${failureText(failure)}`);
       if (report.failed.length > 0) process.exitCode = 1;
     } finally {
       await rag.close();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, Option as Flag } from 'commander';
 import { z } from 'zod';
 import { type Config, type ConfigInput, listOptions, type Option, parseConfig } from '../config.ts';
-import { DiscernError } from '../errors.ts';
+import { DiscernError, messageOf } from '../errors.ts';
 import { mergeConfig } from '../replay.ts';
 import type { Environment } from './environment.ts';
 
@@ -37,6 +37,8 @@ function parseFlag(option: Option, text: string): unknown {
     const value = Number(text);
     if (text.trim() === '' || Number.isNaN(value))
       throw new DiscernError('CONFIG_INVALID', `--${option.path} takes a number, got "${text}"`);
+    if (option.type === 'integer' && !Number.isInteger(value))
+      throw new DiscernError('CONFIG_INVALID', `--${option.path} takes a whole number, got "${text}"`);
     return value;
   }
   if (option.type === 'boolean') {
@@ -51,12 +53,15 @@ function readConfigFile(path: string): ConfigInput {
   try {
     return z.record(z.string(), z.record(z.string(), z.unknown())).parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (cause) {
-    throw new DiscernError('CONFIG_INVALID', `the config file ${path} cannot be read`, {
+    throw new DiscernError('CONFIG_INVALID', `the config file ${path} cannot be read: ${reasonOf(cause)}`, {
       cause,
       hint: 'give a JSON file with groups of options, as { "retrieve": { "mode": "never" } }',
     });
   }
 }
+
+const reasonOf = (cause: unknown): string =>
+  cause instanceof z.ZodError ? 'it holds no groups of options' : messageOf(cause);
 
 /** The options that flags and `--config` set, and no others. */
 export function changedOptions(flags: Readonly<Record<string, unknown>>): ConfigInput {

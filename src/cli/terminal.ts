@@ -9,6 +9,13 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u20
 export const safe = (text: string): string =>
   text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+/** A file that could not be read, and why, naming it once. */
+export const failureText = ({ key, message }: { readonly key: string; readonly message: string }): string =>
+  safe(message.startsWith(`${key}: `) ? message : `${key}: ${message}`);
+
+/** `1 file`, `2 files`. */
+export const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
 /** One line, cut with an ellipsis. */
 export function brief(text: string, length: number): string {
   const line = safe(text.replace(/\s+/g, ' ').trim());

@@ -1,5 +1,5 @@
 import type { Answer, Citation, Decision, Passage, SegmentScore, TraceEvent } from '../types.ts';
-import { brief, columns, safe, style } from './terminal.ts';
+import { brief, columns, count, safe, style } from './terminal.ts';
 
 const number = (value: number | null | undefined): string =>
   value === null || value === undefined ? '-' : value.toFixed(2);
@@ -74,9 +74,7 @@ export function whyLines(answer: Answer): string[] {
   const others = eventsOf(answer, 'segment-scored');
   const rejected = others.filter(({ text }) => !answer.segments.some((segment) => segment.text === text));
   if (rejected.length > 0)
-    lines.push(
-      `  ${others.length} segments were scored, ${rejected.length} of them are not in the answer; the best of those:`,
-    );
+    lines.push(`  ${count(others.length, 'segment')} scored, ${rejected.length} not in the answer; the best of those:`);
   for (const { text, score } of rejected.sort((a, b) => b.score.total - a.score.total).slice(0, 2))
     lines.push(style.dim(`    ${number(score.total)}  ${brief(text, 90)}`));
   for (const { about, outcome, reason, value, threshold } of answer.decisions.filter(isNotable))
@@ -85,7 +83,9 @@ export function whyLines(answer: Answer): string[] {
     );
   const ms = facts.reduce((sum, fact) => sum + fact.ms, 0);
   const names = [...new Set(Object.values(backends))].join(', ');
-  lines.push(style.dim(`  ${facts.length} facts in ${(ms / 1000).toFixed(2)} s of model time: ${safe(names)}`));
+  lines.push(
+    style.dim(`  ${count(facts.length, 'fact')} in ${(ms / 1000).toFixed(2)} s of model time: ${safe(names)}`),
+  );
   return lines;
 }
 
@@ -112,7 +112,7 @@ function candidateLines(answer: Answer, passages: Readonly<Record<string, Passag
   const dropped = judged.passages.filter(({ kept: stays }) => !stays).length;
   const rule = `P(relevant) above ${number(judged.threshold)}`;
   return [
-    `  recalled ${recalled.candidates.length} passages, ${kept.kept.length} went to the critic, ${dropped} dropped (kept: ${rule})`,
+    `  recalled ${count(recalled.candidates.length, 'passage')}, ${kept.kept.length} went to the critic, ${dropped} dropped (kept: ${rule})`,
     ...columns(rows),
   ];
 }

@@ -166,7 +166,14 @@ async function commit(
   throwIfAborted(signal);
   if (change.add.length > 0 || change.remove.length > 0) {
     onProgress?.({ phase: 'commit', done: 0, total: 1 });
-    await index.apply(change, { signal });
+    await index.apply(change, { signal }).catch((cause: unknown) => {
+      if (!DiscernError.is(cause, 'INPUT_INVALID')) throw cause;
+      // The change fits the index as it was when this run began, so it is another one now.
+      throw new DiscernError('INDEX_LOCKED', `another run changed the index in the meantime: ${cause.message}`, {
+        cause,
+        hint: 'run it again: what is in the index already is not embedded again',
+      });
+    });
     onProgress?.({ phase: 'commit', done: 1, total: 1 });
   }
   return {
