@@ -22,9 +22,21 @@ export function embeddingCritic({ embedder, definition, vectorsOf }: EmbeddingCr
   const kinds: readonly ReflectionKind[] = ['isRel', 'isSup'];
   let closed = false;
 
+  /** A curve means nothing on the similarities of another model. */
+  async function prepare(): Promise<void> {
+    const { model } = await embedder.fingerprint();
+    if (model === definition.embedder) return;
+    throw new DiscernError(
+      'CONFIG_INVALID',
+      `the embedding critic was fitted on ${definition.embedder}, the embedder is ${model}`,
+      { hint: 'use that embedder, or set critics.isRel and critics.isSup to none or to another critic' },
+    );
+  }
+
   return {
     id: `${definition.id}@${definition.version}`,
     kinds,
+    prepare,
     async critique<K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], { signal }: CallOptions = {}) {
       if (closed) throw new DiscernError('BACKEND_CLOSED', 'the embedding critic is closed');
       throwIfAborted(signal);
@@ -35,16 +47,7 @@ export function embeddingCritic({ embedder, definition, vectorsOf }: EmbeddingCr
           `the embedding critic predicts isRel and isSup, not ${other.kind}`,
         );
       if (requests.length === 0) return [];
-      const { model } = await embedder.fingerprint();
-      if (model !== definition.embedder)
-        throw new DiscernError(
-          'CONFIG_INVALID',
-          `the embedding critic was fitted on ${definition.embedder}, the embedder is ${model}`,
-          {
-            hint: 'use that embedder, or set critics.isRel and critics.isSup to none or to another critic',
-          },
-        );
-
+      await prepare();
       const all = requests as readonly CritiqueRequest[];
       const rels = all.filter((request): request is Rel => request.kind === 'isRel');
       const sups = all.filter((request): request is Sup => request.kind === 'isSup');
