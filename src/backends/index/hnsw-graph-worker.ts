@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { doorway } from './hnsw-gate.ts';
 import { type Chunk, plain, type View, vectorRows } from './hnsw-rows.ts';
 import { type SelfCheck, selfCheck } from './hnsw-self-check.ts';
 
@@ -12,6 +13,7 @@ export interface GraphJob {
   readonly path: string;
   readonly targetRecall: number;
   readonly efMax: number;
+  readonly gate: SharedArrayBuffer;
 }
 
 export type GraphReply = { readonly done: number } | { readonly check: SelfCheck };
@@ -27,6 +29,8 @@ const { default: library } = await import('hnswlib-node');
 const rows = vectorRows(job.dimensions);
 rows.adopt(job.chunks);
 
+const door = doorway(job.gate);
+door.enter();
 const graph = new library.HierarchicalNSW('ip', job.dimensions);
 if (job.base === null) graph.initIndex(job.view.count, M, EF_CONSTRUCTION, SEED);
 else {
@@ -40,13 +44,15 @@ for (const row of present) if (rows.isDead(row, job.view)) markDead(row);
 let told = performance.now();
 for (let row = covered; row < job.view.count; row++) {
   if (rows.isDead(row, job.view)) continue;
+  door.breathe();
   graph.addPoint(plain(rows.vector(row), point), row);
   if (performance.now() - told < 200) continue;
   told = performance.now();
   port.postMessage({ done: row + 1 } satisfies GraphReply);
 }
-const check = selfCheck(rows, graph, job.view, job.targetRecall, job.efMax);
+const check = selfCheck(rows, graph, job.view, job.targetRecall, job.efMax, door.breathe);
 if (check.ef !== null) graph.writeIndexSync(job.path);
+door.leave();
 port.postMessage({ check } satisfies GraphReply);
 
 /** hnswlib keeps the marks in its file, and refuses to mark twice. */

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { DiscernError, messageOf } from '../../errors.ts';
 import { workerUrl } from '../worker-url.ts';
 import type { Hnswlib } from './hnsw-exact.ts';
+import { gate } from './hnsw-gate.ts';
 import type { GraphJob, GraphReply } from './hnsw-graph-worker.ts';
 import type { Rows, View } from './hnsw-rows.ts';
 import type { SelfCheck } from './hnsw-self-check.ts';
@@ -169,22 +170,43 @@ async function store(dir: string, sidecar: Sidecar): Promise<void> {
   }
 }
 
-function runWorker(job: GraphJob, signal: AbortSignal, onProgress: (done: number) => void): Promise<SelfCheck> {
+function runWorker(
+  job: Omit<GraphJob, 'gate'>,
+  signal: AbortSignal,
+  onProgress: (done: number) => void,
+): Promise<SelfCheck> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(workerUrl('./hnsw-graph-worker.ts', import.meta.url), { workerData: job });
-    const onAbort = () => {
-      reject(new DiscernError('ABORTED', 'building the graph was aborted', { cause: signal.reason }));
-      void worker.terminate();
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const failed = (reason: string, cause?: unknown) =>
-      reject(new DiscernError('BACKEND_FAILED', `building the graph failed: ${reason}`, { cause }));
-    worker.on('message', (reply: GraphReply) => ('check' in reply ? resolve(reply.check) : onProgress(reply.done)));
-    worker.on('error', (error) => failed(messageOf(error), error));
+    if (signal.aborted) throw new DiscernError('ABORTED', 'building the graph was aborted', { cause: signal.reason });
+    const door = gate();
+    const workerData: GraphJob = { ...job, gate: door.shared };
+    const worker = new Worker(workerUrl('./hnsw-graph-worker.ts', import.meta.url), { workerData });
+    signal.addEventListener('abort', door.stop, { once: true });
+    let check: SelfCheck | null = null;
+    let failure: unknown = null;
+    worker.on('message', (reply: GraphReply) => {
+      if ('check' in reply) check = reply.check;
+      else onProgress(reply.done);
+    });
+    worker.on('error', (error) => {
+      failure = error;
+    });
+    // Settled at its end only: until then it may still write its file.
     worker.on('exit', (code) => {
-      signal.removeEventListener('abort', onAbort);
-      failed(`its thread ended with ${code}`);
+      door.done();
+      signal.removeEventListener('abort', door.stop);
+      if (check !== null) resolve(check);
+      else if (signal.aborted)
+        reject(new DiscernError('ABORTED', 'building the graph was aborted', { cause: signal.reason }));
+      else
+        reject(
+          new DiscernError(
+            'BACKEND_FAILED',
+            `building the graph failed: ${failure === null ? `exit ${code}` : messageOf(failure)}`,
+            {
+              cause: failure,
+            },
+          ),
+        );
     });
   });
 }

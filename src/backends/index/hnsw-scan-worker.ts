@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
 import { exactSearcher } from './hnsw-exact.ts';
+import { doorway } from './hnsw-gate.ts';
 import { type Chunk, type RowHit, topRows, type View, vectorRows } from './hnsw-rows.ts';
 
 /** A search of all rows, or of the rows named. */
@@ -14,12 +15,19 @@ export interface ScanRequest {
   readonly rows: Uint32Array | null;
 }
 
+export interface ScanThreadData {
+  readonly dimensions: number;
+  readonly gate: SharedArrayBuffer;
+}
+
 export type ScanReply =
   | { readonly id: number; readonly hits: readonly RowHit[] }
   | { readonly id: number; readonly error: string };
 
 const port = parentPort!;
-const rows = vectorRows((workerData as { dimensions: number }).dimensions);
+const { dimensions, gate } = workerData as ScanThreadData;
+const rows = vectorRows(dimensions);
+const door = doorway(gate);
 const searcher = import('hnswlib-node').then(({ default: library }) => exactSearcher(rows, library, 0));
 let latest: View | null = null;
 let warming = false;
@@ -37,16 +45,27 @@ async function answer(request: ScanRequest): Promise<readonly RowHit[]> {
     warming = true;
     setImmediate(warm);
   }
-  return exact.search(request.query, request.k, request.view);
+  return native(() => exact.search(request.query, request.k, request.view));
+}
+
+function native<T>(work: () => T): T {
+  door.enter();
+  try {
+    return work();
+  } finally {
+    door.leave();
+  }
 }
 
 /** Fills hnswlib between requests, a little at a time. */
 async function warm(): Promise<void> {
-  warming = !(await searcher).warm(latest!, 5);
+  const exact = await searcher;
+  warming = !native(() => exact.warm(latest!, 5));
   if (warming) setImmediate(warm);
 }
 
 port.on('message', (request: ScanRequest) => {
+  native(() => undefined);
   answer(request).then(
     (hits) => port.postMessage({ id: request.id, hits } satisfies ScanReply),
     (error: unknown) => port.postMessage({ id: request.id, error: messageOf(error) } satisfies ScanReply),

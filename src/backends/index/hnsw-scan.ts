@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { DiscernError, messageOf } from '../../errors.ts';
 import { workerUrl } from '../worker-url.ts';
+import { type Gate, gate } from './hnsw-gate.ts';
 import type { RowHit, Rows, View } from './hnsw-rows.ts';
-import type { ScanReply, ScanRequest } from './hnsw-scan-worker.ts';
+import type { ScanReply, ScanRequest, ScanThreadData } from './hnsw-scan-worker.ts';
 
 /** Exact scans in a worker thread, which is started at the first one and shares the memory of the rows. */
 export interface ScanThread {
@@ -23,6 +24,7 @@ interface Waiting {
 
 export function scanThread(rows: Rows): ScanThread {
   let worker: Worker | null = null;
+  let door: Gate | null = null;
   let sent = 0;
   let lastId = 0;
   let closed = false;
@@ -41,7 +43,12 @@ export function scanThread(rows: Rows): ScanThread {
   };
   const start = (): Worker => {
     const url = workerUrl('./hnsw-scan-worker.ts', import.meta.url);
-    const fresh = new Worker(url, { workerData: { dimensions: rows.dimensions } });
+    const its = gate();
+    door = its;
+    const fresh = new Worker(url, {
+      workerData: { dimensions: rows.dimensions, gate: its.shared } satisfies ScanThreadData,
+    });
+    fresh.on('exit', its.done);
     sent = 0;
     fresh.on('message', (reply: ScanReply) =>
       settle(reply.id, ({ resolve, reject }) =>
@@ -89,7 +96,13 @@ export function scanThread(rows: Rows): ScanThread {
       closed = true;
       const running = worker;
       drop(new DiscernError('BACKEND_CLOSED', 'the index was closed during the search'));
-      await running?.terminate();
+      if (running === null) return;
+      door?.stop();
+      const ended = new Promise((resolve) => running.on('exit', resolve));
+      running.ref();
+      // Wakes it up: it looks at the gate before each message.
+      running.postMessage(null);
+      await ended;
     },
   };
 }

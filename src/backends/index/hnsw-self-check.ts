@@ -19,6 +19,7 @@ export interface SelfCheck {
  * Measures HNSW against exact search and doubles ef until the target is reached.
  * A question is near passages but is none of them, so each sample query lies half-way between two stored vectors. Of what
  * was tried (stored vectors, with noise, mixed 7 to 3) this came nearest to the recall of vectors held out.
+ * `between` is called between two steps.
  */
 export function selfCheck(
   rows: Rows,
@@ -26,9 +27,11 @@ export function selfCheck(
   view: View,
   targetRecall: number,
   efMax: number,
+  between: () => void = () => undefined,
 ): SelfCheck {
   const queries = sampleQueries(rows, view, QUERIES);
   const exact = queries.map((query) => {
+    between();
     const top = topRows(CHECK_K);
     scanRange(rows, query, 0, view.count, view, top);
     return new Set(top.sorted().map(({ row }) => row));
@@ -38,6 +41,7 @@ export function selfCheck(
     let found = 0;
     let wanted = 0;
     for (const [i, query] of queries.entries()) {
+      between();
       wanted += exact[i]!.size;
       for (const row of graph.searchKnn(plain(query), exact[i]!.size).neighbors) if (exact[i]!.has(row)) found++;
     }
