@@ -1,4 +1,4 @@
-export { type Config, type ConfigInput, ConfigSchema, listOptions, type Option, parseConfig } from './config.ts';
+export { type Config, type ConfigInput, ConfigSchema, parseConfig } from './config.ts';
 export type {
   CallOptions,
   Critic,
@@ -21,6 +21,7 @@ export type {
   Splitter,
 } from './contracts.ts';
 export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
+export { listOptions, type Option } from './options.ts';
 export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
 export { type AskOptions, createRag, type OwnParts, type Rag, type RagOptions } from './rag.ts';
 export { replay } from './replay.ts';

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option as Flag } from 'commander';
 import { z } from 'zod';
-import { type Config, type ConfigInput, listOptions, type Option, parseConfig } from '../config.ts';
+import { type Config, type ConfigInput, parseConfig } from '../config.ts';
 import { DiscernError, messageOf } from '../errors.ts';
+import { listOptions, type Option } from '../options.ts';
 import { mergeConfig } from '../replay.ts';
 import type { Environment } from './environment.ts';
 
