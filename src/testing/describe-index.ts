@@ -2,61 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { IndexChange, MetadataFilter, PassageIndex } from '../contracts.ts';
+import type { MetadataFilter, PassageIndex } from '../contracts.ts';
 import { DiscernError } from '../errors.ts';
-import type { Metadata, Passage } from '../types.ts';
+import { type Source, scatter, sourceOf, unit } from './index-sources.ts';
 import { defineSuite, HOSTILE_TEXTS, type SuiteOptions } from './suite.ts';
 
 export interface IndexPlace {
   /** An empty folder, or one that an index of this suite was closed in. */
   readonly dir: string;
   readonly dimensions: number;
-}
-
-type Source = IndexChange['add'][number];
-export interface SourceItem {
-  readonly vector: ArrayLike<number>;
-  readonly text?: string;
-  readonly metadata?: Metadata;
-}
-
-/** A source whose passages are `key#0`, `key#1` and so on, all of document `key`. */
-export function sourceOf(key: string, items: readonly SourceItem[], hash = 'h1'): Source {
-  return {
-    source: { key, hash, passages: items.length },
-    passages: items.map(
-      ({ text = `text ${key} ${hash}`, metadata = {} }, i): Passage => ({
-        id: `${key}#${i}`,
-        docId: key,
-        text,
-        title: i === 0 ? null : `Title of ${key}`,
-        span: { start: 10 * i, end: 10 * i + text.length },
-        page: i === 0 ? null : i,
-        heading: i === 0 ? null : 'A > B',
-        metadata,
-      }),
-    ),
-    vectors: items.map(({ vector }) => unit(vector)),
-  };
-}
-
-/** The vector in the same direction, with length 1. */
-export function unit(vector: ArrayLike<number>): Float32Array {
-  const values = Float32Array.from(vector);
-  const length = Math.hypot(...values);
-  return values.map((value) => value / length);
-}
-
-/** Vectors that look random and are the same in every run. */
-export function scatter(count: number, dimensions: number, seed = 1): Float32Array[] {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296 - 0.5;
-  };
-  return Array.from({ length: count }, () => unit(Array.from({ length: dimensions }, next)));
 }
 
 const code = (expected: string) => (error: unknown) => DiscernError.is(error) && error.code === expected;

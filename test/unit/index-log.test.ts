@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type HnswIndexOptions, hnswIndex } from '../../src/backends/index/hnsw.ts';
 import type { PassageIndex } from '../../src/contracts.ts';
 import { DiscernError } from '../../src/errors.ts';
-import { scatter, sourceOf } from '../../src/testing/describe-index.ts';
+import { scatter, sourceOf } from '../../src/testing/index-sources.ts';
 
 const folders: string[] = [];
 const folder = async () => {

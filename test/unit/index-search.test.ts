@@ -13,7 +13,7 @@ import { scanRange, topRows, vectorRows } from '../../src/backends/index/hnsw-ro
 import { selfCheck } from '../../src/backends/index/hnsw-self-check.ts';
 import type { Hit, MetadataFilter, PassageIndex } from '../../src/contracts.ts';
 import { DiscernError } from '../../src/errors.ts';
-import { scatter, sourceOf } from '../../src/testing/describe-index.ts';
+import { scatter, sourceOf } from '../../src/testing/index-sources.ts';
 
 const folders: string[] = [];
 const opened: PassageIndex[] = [];
