@@ -196,13 +196,14 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     async ask(question, { config: change = {}, signal, onEvent, id } = {}) {
       if (closed) throw new DiscernError('BACKEND_CLOSED', 'this instance was closed');
       const current = parseConfig(mergeConfig(config, change));
-      const { parts, config: resolved } = await assemble(current);
-      if (parts.recaller !== null && (await (await index()).info()).passages === 0)
+      // The index comes first: that it is missing, empty or of another embedder is what the caller has to hear.
+      if (current.retrieve.mode !== 'never' && (await (await index()).info()).passages === 0)
         throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
           ...(options.documents !== undefined && {
             hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
           }),
         });
+      const { parts, config: resolved } = await assemble(current);
       return answerQuestion(question, parts, resolved, { signal, onEvent, id });
     },
     async ingest(paths, { signal, onProgress = options.onIngestProgress } = {}) {
