@@ -184,14 +184,15 @@ function checkedSpan(candidate: SegmentCandidate, passage: Passage | null): Segm
   return exact ? candidate : { ...candidate, quoted: null };
 }
 
-/** The quoted sentence as a passage of its own: IsREL of a quote is asked on it (ALGORITHM: question, sentence). */
+/**
+ * The quoted sentence as a passage of its own: IsREL of a quote is asked on it (ALGORITHM: question, sentence). It keeps
+ * title and heading, which often name what the sentence only points at.
+ */
 const quotePassage = (passage: Passage, { text, quoted }: SegmentCandidate): Passage => ({
   ...passage,
   id: `${passage.id}:${quoted!.start}-${quoted!.end}`,
   text,
   span: quoted!,
-  title: null,
-  heading: null,
 });
 
 async function critiqueDrafts(

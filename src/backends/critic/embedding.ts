@@ -118,17 +118,20 @@ export async function supportOf(
   options: CallOptions,
 ): Promise<SupportFeatures[]> {
   const sentences = requests.map(({ segment, passage }) => comparable(passage, segment));
-  const texts = [...requests.map(({ segment }) => segment), ...sentences.flat()];
+  const texts = sentences.flatMap((some, i) => (some === null ? [] : [requests[i]!.segment, ...some]));
   const vectors = await embedUnique(embedder, texts, 'passage', options);
   return requests.map(({ segment, passage }, i) => ({
-    similarity: Math.max(...sentences[i]!.map((sentence) => cosine(vectors.get(segment)!, vectors.get(sentence)!))),
+    similarity: Math.max(
+      ...(sentences[i]?.map((sentence) => cosine(vectors.get(segment)!, vectors.get(sentence)!)) ?? [1]),
+    ),
     contained: containment(segment, contentWords(passage.text)),
   }));
 }
 
-/** The sentences of a passage to compare a segment with; never none. */
-function comparable({ text }: Passage, segment: string): string[] {
+/** The sentences of a passage to compare a segment with, never none; null when it is one of them: then it is as like as can be. */
+function comparable({ text }: Passage, segment: string): string[] | null {
   const pieces = pieceSpans(text).map(({ start, end }) => text.slice(start, end));
+  if (pieces.includes(segment)) return null;
   if (pieces.length === 0) return [text.slice(0, 1)];
   if (pieces.length <= MOST_SENTENCES) return pieces;
   const wanted = contentWords(segment);

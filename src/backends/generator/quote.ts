@@ -1,6 +1,7 @@
 import type { Embedder, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
 import { containment, contentWords, pieceSpans, wordsOf } from '../../text/lexical.ts';
+import { passageText } from '../../text/passage.ts';
 import type { Passage, Span } from '../../types.ts';
 import { cosine } from '../embedder/similarity.ts';
 
@@ -10,6 +11,8 @@ export interface QuoteOptions {
 
 interface Sentence extends Span {
   readonly text: string;
+  /** What is compared with the question: the sentence under the title and heading of its passage. */
+  readonly context: string;
 }
 
 /** Of a passage with more sentences only those that share most words with the question are ranked. */
@@ -30,7 +33,7 @@ export function quoteGenerator({ embedder }: QuoteOptions): Generator {
       if (closed) throw new DiscernError('BACKEND_CLOSED', 'the quote generator is closed');
       throwIfAborted(signal);
       const sentences = requests.map(quotable);
-      const texts = [...new Set(sentences.flat().map(({ text }) => text))];
+      const texts = [...new Set(sentences.flat().map(({ context }) => context))];
       if (texts.length === 0) return requests.map(() => []);
       const questions = [...new Set(requests.map(({ question }) => question))];
       const [asked, said] = await Promise.all([
@@ -40,8 +43,8 @@ export function quoteGenerator({ embedder }: QuoteOptions): Generator {
       const questionVectors = new Map(questions.map((question, i) => [question, asked[i]!]));
       const vectors = new Map(texts.map((text, i) => [text, said[i]!]));
       return requests.map(({ question, passage }, i) =>
-        rank(sentences[i]!, (text) => cosine(questionVectors.get(question)!, vectors.get(text)!)).map((sentence) =>
-          candidate(sentence, passage!),
+        rank(sentences[i]!, (context) => cosine(questionVectors.get(question)!, vectors.get(context)!)).map(
+          (sentence) => candidate(sentence, passage!),
         ),
       );
     },
@@ -56,7 +59,7 @@ function quotable({ question, passage }: ExtendRequest): Sentence[] {
   if (passage === null) return [];
   const all = pieceSpans(passage.text).flatMap(({ start, end }) => {
     const text = passage.text.slice(start, end);
-    return /\p{L}/u.test(text) ? [{ start, end, text }] : [];
+    return /\p{L}/u.test(text) ? [{ start, end, text, context: passageText({ ...passage, text }) }] : [];
   });
   if (all.length <= MOST_SENTENCES) return all;
   const wanted = [...contentWords(question)].join(' ');
@@ -68,12 +71,12 @@ function quotable({ question, passage }: ExtendRequest): Sentence[] {
     .sort((a, b) => a.start - b.start);
 }
 
-function rank(sentences: readonly Sentence[], likeness: (text: string) => number): Sentence[] {
+function rank(sentences: readonly Sentence[], likeness: (context: string) => number): Sentence[] {
   return sentences
     .map((sentence) => ({
       sentence,
       last: isFragment(sentence) ? 1 : 0,
-      like: likeness(sentence.text),
+      like: likeness(sentence.context),
     }))
     .sort((a, b) => a.last - b.last || b.like - a.like)
     .map(({ sentence }) => sentence);
