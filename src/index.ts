@@ -1,3 +1,4 @@
+export type { OwnParts } from './assembly.ts';
 export { type Config, type ConfigInput, ConfigSchema, parseConfig } from './config.ts';
 export type {
   CallOptions,
@@ -23,7 +24,7 @@ export type {
 export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
 export { listOptions, type Option } from './options.ts';
 export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
-export { type AskOptions, createRag, type OwnParts, type Rag, type RagOptions } from './rag.ts';
+export { type AskOptions, createRag, type Rag, type RagOptions } from './rag.ts';
 export { replay } from './replay.ts';
 export { plainText } from './stages/answer.ts';
 export type { IngestReport } from './stages/ingest.ts';

@@ -2,7 +2,6 @@ import type { Config } from './config.ts';
 import type { Critic, Embedder, Generator, Loader, PassageIndex, Reranker, Splitter } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import type { ModelStore } from './models/store.ts';
-import type { ReflectionKind } from './types.ts';
 
 /** What backends are made with. Nothing is loaded before the first use. */
 export interface PresetContext {
@@ -97,20 +96,11 @@ function pick<T>(makers: Makers<T>, role: string, name: string): Makers<T>[strin
 export const createEmbedder = (context: PresetContext): Promise<Embedder> =>
   pick(EMBEDDERS, 'embedder', context.config.embedder.backend)(context);
 
-export async function createReranker(context: PresetContext): Promise<Reranker | null> {
-  const { backend } = context.config.rerank;
-  return backend === 'none' ? null : pick(RERANKERS, 'reranker', backend)(context);
-}
+export const createReranker = (name: string, context: PresetContext): Promise<Reranker> =>
+  pick(RERANKERS, 'reranker', name)(context);
 
-export async function createCritic(name: string, kind: ReflectionKind, context: PresetContext): Promise<PresetCritic> {
-  const made = await pick(CRITICS, 'critic', name)(context);
-  if (!made.critic.kinds.includes(kind))
-    throw new DiscernError(
-      'CRITIC_KIND_UNSUPPORTED',
-      `the critic "${name}" predicts ${made.critic.kinds.join(', ')}, not ${kind}`,
-    );
-  return made;
-}
+export const createCritic = (name: string, context: PresetContext): Promise<PresetCritic> =>
+  pick(CRITICS, 'critic', name)(context);
 
 export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>
   pick(GENERATORS, 'generator', name)(context);

@@ -27,12 +27,28 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     modules: ['types', 'errors', 'config', 'text', 'reflection', 'trace', 'replay', 'stages'],
     packages: ['node', 'zod'],
   },
+  assembly: {
+    modules: ['types', 'errors', 'contracts', 'config', 'models', 'pipeline', 'presets', 'stages'],
+    packages: [],
+  },
   rag: {
-    modules: ['types', 'errors', 'contracts', 'config', 'models', 'pipeline', 'presets', 'replay', 'stages'],
+    modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages'],
     packages: ['node'],
   },
   index: {
-    modules: ['types', 'errors', 'contracts', 'config', 'options', 'pipeline', 'rag', 'replay', 'stages', 'trace'],
+    modules: [
+      'types',
+      'errors',
+      'contracts',
+      'config',
+      'assembly',
+      'options',
+      'pipeline',
+      'rag',
+      'replay',
+      'stages',
+      'trace',
+    ],
     packages: [],
   },
   cli: {

@@ -1,0 +1,170 @@
+import type { Config } from './config.ts';
+import type { Critic, Embedder, Generator, PassageIndex, Reranker } from './contracts.ts';
+import { DiscernError } from './errors.ts';
+import { createModelStore, type ModelStoreOptions } from './models/store.ts';
+import type { Parts } from './pipeline.ts';
+import {
+  createCritic,
+  createEmbedder,
+  createGenerator,
+  createReranker,
+  openIndex,
+  type PresetContext,
+  type PresetCritic,
+} from './presets.ts';
+import { embeddingRecaller } from './stages/recall.ts';
+import { REFLECTIONS, type ReflectionKind } from './types.ts';
+
+/** Parts of your own; each replaces the one that the config names. They stay yours: close them yourself. */
+export interface OwnParts {
+  readonly embedder?: Embedder;
+  readonly index?: PassageIndex;
+  readonly reranker?: Reranker;
+  readonly critics?: Partial<Record<ReflectionKind, Critic>>;
+  readonly withContext?: Generator;
+  readonly closedBook?: Generator;
+}
+
+export interface AssemblyOptions {
+  /** Folder of the index. Without one it lives in memory. */
+  readonly index?: string;
+  readonly parts?: OwnParts;
+  readonly keys?: Readonly<Record<string, string | undefined>>;
+  readonly onModelProgress?: ModelStoreOptions['onProgress'];
+  readonly signal?: AbortSignal;
+}
+
+/** The parts of one instance: made when first needed, each once, and closed together. */
+export interface Assembly {
+  embedder(): Promise<Embedder>;
+  /** `create`: a folder without an index becomes one. */
+  index(create?: boolean): Promise<PassageIndex>;
+  /** The parts that this config can need, and the config with fitted thresholds filled in. */
+  partsFor(config: Config): Promise<{ parts: Parts; config: Config }>;
+  /** Throws BACKEND_CLOSED after `close`. */
+  check(): void;
+  close(): Promise<void>;
+}
+
+const NO_CRITIC = { critic: null, isRelThreshold: null };
+
+export function createAssembly(config: Config, options: AssemblyOptions): Assembly {
+  const { parts: own = {}, keys = {}, signal } = options;
+  const store = createModelStore({ ...config.models, onProgress: options.onModelProgress });
+  const shelf = createShelf();
+
+  const contextOf = (current: Config): PresetContext => ({
+    config: current,
+    store,
+    keys,
+    embedder,
+    vectorsOf: async (ids) => (await index()).vectors(ids),
+    signal,
+  });
+  const embedder = async () =>
+    own.embedder ?? shelf.once('embedder', async (own) => own(await createEmbedder(contextOf(config))));
+  const index = async (create = options.index === undefined) =>
+    own.index ??
+    shelf.once('index', async (own) => own(await openIndex(config, await embedder(), options.index ?? null, create)));
+
+  async function criticOf(kind: ReflectionKind, current: Config): Promise<PresetCritic | typeof NO_CRITIC> {
+    const mine = own.critics?.[kind];
+    if (mine) return { critic: mine, isRelThreshold: null };
+    const name = current.critics[kind];
+    if (name === null) return NO_CRITIC;
+    const made = await shelf.once(`critic ${name} ${current.critics.model}`, async (own) => {
+      const result = await createCritic(name, contextOf(current));
+      own(result.critic);
+      await result.critic.prepare?.({ signal });
+      return result;
+    });
+    const { kinds } = made.critic;
+    if (kinds.includes(kind)) return made;
+    throw new DiscernError('CRITIC_KIND_UNSUPPORTED', `the critic "${name}" predicts ${kinds.join(', ')}, not ${kind}`);
+  }
+
+  async function generatorOf(name: string | null, current: Config): Promise<Generator | null> {
+    if (name === null) return null;
+    const { model, serverModel, baseUrl } = current.generate;
+    const key = `generator ${JSON.stringify([name, model, serverModel, baseUrl])}`;
+    return shelf.once(key, async (own) => own(await createGenerator(name, contextOf(current))));
+  }
+
+  async function rerankerOf(current: Config): Promise<Reranker | null> {
+    const { backend } = current.rerank;
+    if (own.reranker || backend === 'none') return own.reranker ?? null;
+    return shelf.once(`reranker ${backend}`, async (own) => own(await createReranker(backend, contextOf(current))));
+  }
+
+  return {
+    embedder,
+    index,
+    async partsFor(current) {
+      const { mode } = current.retrieve;
+      const retrieves = mode !== 'never';
+      const asked: Record<ReflectionKind, boolean> = {
+        retrieve: mode === 'adaptive',
+        isRel: retrieves,
+        isSup: retrieves,
+        isUse: true,
+      };
+      const critics = {} as Record<ReflectionKind, Critic | null>;
+      let fitted: number | null = null;
+      for (const kind of Object.keys(REFLECTIONS) as ReflectionKind[]) {
+        const { critic, isRelThreshold } = asked[kind] ? await criticOf(kind, current) : NO_CRITIC;
+        critics[kind] = critic;
+        if (kind === 'isRel') fitted = isRelThreshold;
+      }
+      const { withContext, closedBook } = current.generate;
+      const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
+      const parts: Parts = {
+        recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
+        reranker: retrieves ? await rerankerOf(current) : null,
+        critics,
+        generators: {
+          withContext: retrieves ? (own.withContext ?? (await generatorOf(withContext, current))) : null,
+          closedBook: freely ? (own.closedBook ?? (await generatorOf(closedBook, current))) : null,
+        },
+      };
+      const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
+      return { parts, config: { ...current, isRel } };
+    },
+    check: shelf.check,
+    close: shelf.close,
+  };
+}
+
+/** Keeps what was made under a key, so that many callers share it, and closes what it owns. */
+function createShelf() {
+  const made = new Map<string, Promise<unknown>>();
+  const closers: (() => Promise<void>)[] = [];
+  let closing: Promise<void> | null = null;
+
+  const own = <P extends { close(): Promise<void> }>(part: P): P => {
+    closers.push(() => part.close());
+    return part;
+  };
+  const check = () => {
+    if (closing) throw new DiscernError('BACKEND_CLOSED', 'this instance was closed');
+  };
+  async function closeAll(): Promise<void> {
+    await Promise.allSettled(made.values());
+    const results = await Promise.allSettled(closers.map((close) => close()));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+  return {
+    check,
+    /** A failure is not kept: the next call tries again. */
+    once<T>(key: string, make: (owned: typeof own) => Promise<T>): Promise<T> {
+      check();
+      const existing = made.get(key) as Promise<T> | undefined;
+      if (existing) return existing;
+      const promise = make(own);
+      made.set(key, promise);
+      promise.catch(() => made.delete(key));
+      return promise;
+    },
+    close: () => (closing ??= closeAll()),
+  };
+}
