@@ -11,6 +11,8 @@ const DEAD_LIMIT = 256;
 
 export interface ExactSearcher {
   search(query: Float32Array, k: number, view: View): RowHit[];
+  /** Rows that hnswlib does not have yet. */
+  cold(view: View): number;
   /** Copies rows into hnswlib for at most `budgetMs`. True when none are left. */
   warm(view: View, budgetMs: number): boolean;
 }
@@ -68,6 +70,7 @@ export function exactSearcher(rows: Rows, library: Hnswlib, from: number): Exact
       scanRange(rows, query, Math.max(scanned, from), view.count, view, top);
       return top.sorted();
     },
+    cold: (view) => segments.reduce((left, { start, next }) => left - (next - start), view.count - from),
     warm(view, budgetMs) {
       const until = performance.now() + budgetMs;
       for (let number = 0; from + number * SEGMENT < view.count; number++) {

@@ -156,7 +156,7 @@ export async function isFree(storage: Storage, end: number): Promise<boolean> {
 }
 
 /** A function to await inside long loops: gives the event loop a turn every few milliseconds. */
-export function pauses(everyMs = 4): () => Promise<void> | undefined {
+export function pauses(everyMs = 2): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {
     if (performance.now() - last < everyMs) return undefined;

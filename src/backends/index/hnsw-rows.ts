@@ -150,3 +150,23 @@ export function topRows(k: number): TopRows {
 export function scanRange(rows: Rows, query: Float32Array, from: number, to: number, view: View, top: TopRows): void {
   for (let row = from; row < to; row++) if (!rows.isDead(row, view)) top.offer(row, rows.dot(row, query));
 }
+
+/** The best of the rows named, or of the first ones; `pause` is awaited now and then. */
+export async function scanInTurns(
+  rows: Rows,
+  query: Float32Array,
+  k: number,
+  view: View,
+  only: Uint32Array | null,
+  pause: () => Promise<void> | undefined,
+): Promise<RowHit[]> {
+  const top = topRows(k);
+  const count = only?.length ?? view.count;
+  for (let from = 0; from < count; from += 512) {
+    const to = Math.min(from + 512, count);
+    if (only === null) scanRange(rows, query, from, to, view, top);
+    else for (let i = from; i < to; i++) top.offer(only[i]!, rows.dot(only[i]!, query));
+    await pause();
+  }
+  return top.sorted();
+}

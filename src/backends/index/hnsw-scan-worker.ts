@@ -25,6 +25,9 @@ export type ScanReply =
   | { readonly id: number; readonly error: string };
 
 const port = parentPort!;
+/** As long as a search takes while hnswlib is not filled yet. */
+const WARM_MS = 20;
+
 const { dimensions, gate } = workerData as ScanThreadData;
 const rows = vectorRows(dimensions);
 const door = doorway(gate);
@@ -60,7 +63,7 @@ function native<T>(work: () => T): T {
 /** Fills hnswlib between requests, a little at a time. */
 async function warm(): Promise<void> {
   const exact = await searcher;
-  warming = !native(() => exact.warm(latest!, 5));
+  warming = !native(() => exact.warm(latest!, WARM_MS));
   if (warming) setImmediate(warm);
 }
 

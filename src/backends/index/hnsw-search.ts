@@ -4,7 +4,8 @@ import { messageOf, throwIfAborted } from '../../errors.ts';
 import { type ExactSearcher, exactSearcher, type Hnswlib } from './hnsw-exact.ts';
 import type { Generation } from './hnsw-generation.ts';
 import { buildGraph, type Graph, type GraphOptions, loadGraph, withMarks } from './hnsw-graph.ts';
-import { byScore, plain, type RowHit, topRows } from './hnsw-rows.ts';
+import { pauses } from './hnsw-log.ts';
+import { byScore, plain, type RowHit, scanInTurns, topRows } from './hnsw-rows.ts';
 import { scanThread } from './hnsw-scan.ts';
 import { CHECK_K } from './hnsw-self-check.ts';
 
@@ -38,7 +39,7 @@ export interface Searcher {
   close(): Promise<void>;
 }
 
-/** What the calling thread scans itself; more goes to a thread. About 1 ms in hnswlib, 5 ms in JavaScript. */
+/** What the calling thread scans itself; more goes to a thread. About 1 ms in hnswlib; in JavaScript 5 ms, in turns. */
 const DIRECT_ROWS = 16_384;
 const DIRECT_FLOATS = DIRECT_ROWS * 384;
 /** A graph is built without being asked only where searches are many. */
@@ -113,9 +114,11 @@ export async function searcher(generation: Generation, options: SearchOptions, l
   const exactly = async (query: Float32Array, k: number, signal: AbortSignal | undefined): Promise<RowHit[]> => {
     const view = table.view();
     if (view.count > directRows) return thread.scan(query, k, view, null, signal);
-    const hits = exactFrom(0).search(query, k, view);
+    const direct = exactFrom(0);
     warm(0);
-    return hits;
+    return direct.cold(view) > directRows / 4
+      ? scanInTurns(rows, query, k, view, null, pauses())
+      : direct.search(query, k, view);
   };
 
   const throughGraph = (query: Float32Array, k: number, ef: number): RowHit[] => {
@@ -142,9 +145,7 @@ export async function searcher(generation: Generation, options: SearchOptions, l
     const matching = await table.matching(filter, view);
     throwIfAborted(signal);
     if (matching.length > directRows / 2) return thread.scan(query, k, view, matching, signal);
-    const top = topRows(k);
-    for (const row of matching) top.offer(row, rows.dot(row, query));
-    return top.sorted();
+    return scanInTurns(rows, query, k, view, matching, pauses());
   };
 
   const build = (signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<void> => {
