@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
-import { readLines } from './lines.ts';
+import { readLines, splitLines } from './lines.ts';
 import { addConfigFlags } from './options.ts';
 import { progressBar } from './terminal.ts';
 
@@ -117,7 +117,16 @@ function tryJson(text: string): unknown {
   }
 }
 
-/** Ids of the traces that are in the file already. A last line that a kill cut off is removed. */
+const TraceHead = z.looseObject({
+  version: z.literal(1),
+  id: z.string(),
+  question: z.string(),
+  facts: z.array(z.unknown()),
+});
+/** How every line that is written here begins. */
+const LINE_START = '{"version":1,"id":';
+
+/** Ids of the traces that are in the file already. A last line that a kill cut off is removed; another file is refused. */
 async function finishedIds(path: string): Promise<Set<string>> {
   const ids = new Set<string>();
   const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
@@ -126,24 +135,23 @@ async function finishedIds(path: string): Promise<Set<string>> {
   });
   if (file === null) return ids;
   try {
-    let whole = 0;
-    for await (const line of file.readLines({ encoding: 'utf8', autoClose: false, start: 0 })) {
-      const parsed = z.looseObject({ version: z.number(), id: z.string() }).safeParse(tryJson(line));
-      if (!parsed.success) break;
-      ids.add(parsed.data.id);
-      whole += Buffer.byteLength(line) + 1;
-    }
     const { size } = await file.stat();
-    if (whole !== size) {
-      const rest = size - whole;
-      const tail = rest > 0 ? (await file.read(Buffer.alloc(rest), 0, rest, whole)).buffer.toString('utf8') : '';
-      if (tail.slice(0, -1).includes('\n'))
-        throw new DiscernError('TRACE_INVALID', `${path} holds a line that is no trace; it is left as it is`, {
+    let whole = 0;
+    let number = 0;
+    for await (const line of splitLines(file.createReadStream({ start: 0, autoClose: false }))) {
+      number += 1;
+      const end = whole + Buffer.byteLength(line) + 1;
+      const parsed = TraceHead.safeParse(tryJson(line));
+      if (parsed.success) ids.add(parsed.data.id);
+      else if (end > size && (line.startsWith(LINE_START) || LINE_START.startsWith(line))) break;
+      else
+        throw new DiscernError('TRACE_INVALID', `${path}, line ${number}, is no trace; the file is left as it is`, {
           hint: 'give another file with --out',
         });
-      await file.truncate(Math.min(whole, size));
-      if (rest < 0) await file.write('\n', size);
+      whole = end;
     }
+    if (whole > size) await file.write('\n', size);
+    else await file.truncate(whole);
     return ids;
   } finally {
     await file.close();
