@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -116,6 +116,18 @@ describe('the log of an index', () => {
       await writeFile(join(dir, 'passages.log'), text);
       await expect(read(dir)).rejects.toSatisfy(code('INDEX_CORRUPT'));
     }
+  });
+
+  it('in a place that cannot be read or written is an error that names it', async () => {
+    const dir = await folder();
+    await writeFile(join(dir, 'file'), '');
+    const index = open(join(dir, 'file', 'below'));
+    await expect(index.apply({ remove: [], add: [source('a', 1)] })).rejects.toThrow(/cannot lock .*below: ENOTDIR/);
+    await index.close();
+    await mkdir(join(dir, 'passages.log'));
+    const other = open(dir);
+    await expect(other.info()).rejects.toThrow(/cannot open the index .*: EISDIR/);
+    await other.close();
   });
 
   it('made with another embedder is refused, naming both', async () => {

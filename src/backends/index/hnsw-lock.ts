@@ -15,7 +15,6 @@ const Holder = z.object({ pid: z.int(), host: z.string() });
 
 /** One writer for an index folder. The lock of a writer that was killed is taken over at once. */
 export async function lockFolder(dir: string): Promise<WriterLock> {
-  await mkdir(dir, { recursive: true });
   const path = join(dir, 'writer.lock');
   const holderPath = join(dir, 'writer.json');
   let lost = false;
@@ -31,6 +30,7 @@ export async function lockFolder(dir: string): Promise<WriterLock> {
     });
   let release: () => Promise<void>;
   try {
+    await mkdir(dir, { recursive: true });
     release = await take().catch(async (error: unknown) => {
       if (!isHeld(error) || !(await dropDead(path, holderPath))) throw error;
       return take();

@@ -43,7 +43,10 @@ export function hnswIndex(options: HnswIndexOptions): PassageIndex {
     throwIfAborted(call.signal);
     opened ??= open().catch((error: unknown) => {
       opened = null;
-      throw error;
+      if (DiscernError.is(error)) throw error;
+      throw new DiscernError('BACKEND_FAILED', `cannot open the index ${options.dir}: ${messageOf(error)}`, {
+        cause: error,
+      });
     });
     const state = await opened;
     if (closed) throw new DiscernError('BACKEND_CLOSED', 'the index was closed');
