@@ -41,7 +41,7 @@ export async function readRows(path: string): Promise<QaRow[]> {
           question,
           passage: context,
           answers: answers.map((answer) => answer.text),
-          title,
+          title: readable(title),
           split: null,
         })),
       ),
@@ -49,8 +49,12 @@ export async function readRows(path: string): Promise<QaRow[]> {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map((line) => ({ title: null, split: null, ...(JSON.parse(line) as object) }) as QaRow);
+    .map((line) => ({ title: null, split: null, ...(JSON.parse(line) as object) }) as QaRow)
+    .map((row) => ({ ...row, title: readable(row.title) }));
 }
+
+/** Titles of SQuAD are ends of addresses: `Doctor_Who`. */
+const readable = (title: string | null): string | null => title?.replaceAll('_', ' ') ?? null;
 
 export const sampleRows = (rows: readonly QaRow[], count: number, seed: number): QaRow[] =>
   shuffle(rows, random(seed)).slice(0, count);

@@ -117,20 +117,32 @@ export async function supportOf(
   requests: readonly Pick<Sup, 'segment' | 'passage'>[],
   options: CallOptions,
 ): Promise<SupportFeatures[]> {
-  const sentences = requests.map(({ segment, passage }) => comparable(passage, segment));
+  const known = new Map([...new Set(requests.map(({ passage }) => passage))].map((one) => [one, partsOf(one)]));
+  const sentences = requests.map(({ segment, passage }) => comparable(known.get(passage)!, segment));
   const texts = sentences.flatMap((some, i) => (some === null ? [] : [requests[i]!.segment, ...some]));
   const vectors = await embedUnique(embedder, texts, 'passage', options);
   return requests.map(({ segment, passage }, i) => ({
     similarity: Math.max(
       ...(sentences[i]?.map((sentence) => cosine(vectors.get(segment)!, vectors.get(sentence)!)) ?? [1]),
     ),
-    contained: containment(segment, contentWords(passage.text)),
+    contained: containment(segment, known.get(passage)!.words),
   }));
 }
 
+interface PassageParts {
+  readonly text: string;
+  readonly pieces: readonly string[];
+  readonly words: ReadonlySet<string>;
+}
+
+const partsOf = ({ text }: Passage): PassageParts => ({
+  text,
+  pieces: pieceSpans(text).map(({ start, end }) => text.slice(start, end)),
+  words: contentWords(text),
+});
+
 /** The sentences of a passage to compare a segment with, never none; null when it is one of them: then it is as like as can be. */
-function comparable({ text }: Passage, segment: string): string[] | null {
-  const pieces = pieceSpans(text).map(({ start, end }) => text.slice(start, end));
+function comparable({ text, pieces }: PassageParts, segment: string): readonly string[] | null {
   if (pieces.includes(segment)) return null;
   if (pieces.length === 0) return [text.slice(0, 1)];
   if (pieces.length <= MOST_SENTENCES) return pieces;

@@ -13,6 +13,7 @@ interface Sentence extends Span {
   readonly text: string;
   /** What is compared with the question: the sentence under the title and heading of its passage. */
   readonly context: string;
+  readonly words: number;
 }
 
 /** Of a passage with more sentences only those that share most words with the question are ranked. */
@@ -59,7 +60,9 @@ function quotable({ question, passage }: ExtendRequest): Sentence[] {
   if (passage === null) return [];
   const all = pieceSpans(passage.text).flatMap(({ start, end }) => {
     const text = passage.text.slice(start, end);
-    return /\p{L}/u.test(text) ? [{ start, end, text, context: passageText({ ...passage, text }) }] : [];
+    return /\p{L}/u.test(text)
+      ? [{ start, end, text, context: passageText({ ...passage, text }), words: wordsOf(text).length }]
+      : [];
   });
   if (all.length <= MOST_SENTENCES) return all;
   const wanted = [...contentWords(question)].join(' ');
@@ -83,11 +86,11 @@ function rank(sentences: readonly Sentence[], likeness: (context: string) => num
 }
 
 /** What names a sentence rather than being one comes after all sentences, however like the question it is. */
-const isFragment = ({ text }: Sentence): boolean => wordsOf(text).length < FEWEST_WORDS || /^#{1,6}\s/.test(text);
+const isFragment = ({ text, words }: Sentence): boolean => words < FEWEST_WORDS || /^#{1,6}\s/.test(text);
 
-const candidate = ({ start, end, text }: Sentence, passage: Passage): SegmentCandidate => ({
+const candidate = ({ start, end, text, words }: Sentence, passage: Passage): SegmentCandidate => ({
   text,
-  tokens: Math.max(1, wordsOf(text).length),
+  tokens: Math.max(1, words),
   logprobs: null,
   end: false,
   quoted: { start: passage.span.start + start, end: passage.span.start + end },
