@@ -27,7 +27,12 @@ export function langchainGenerator({ model }: LangchainGeneratorOptions): Genera
 }
 
 async function lookUp(name: string, options: { maxTokens: number; temperature: number }) {
-  const { initChatModel } = await import('langchain');
+  const { initChatModel } = await import('langchain').catch((cause: unknown) => {
+    throw new DiscernError('PACKAGE_MISSING', `the chat model "${name}" is looked up by the package langchain`, {
+      hint: 'npm install langchain',
+      cause,
+    });
+  });
   return initChatModel(name, options).catch((cause: unknown) => {
     throw new DiscernError('PACKAGE_MISSING', `LangChain cannot make the chat model "${name}": ${messageOf(cause)}`, {
       hint: 'name it provider:model, and install the LangChain package of that provider, such as @langchain/ollama',
