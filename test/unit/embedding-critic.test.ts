@@ -43,6 +43,25 @@ describe('the definition that is shipped', () => {
   });
 });
 
+describe('IsSUP of a segment', () => {
+  const passage = passageOf('The tower stands in Paris. Bread is baked.', 'a');
+  const support = async (segment: string, embedder = hashEmbedder()) => {
+    const request = { kind: 'isSup' as const, question: 'What is baked?', passage, segment };
+    const [critique] = await embeddingCritic({ embedder, definition }).critique<'isSup'>([request]);
+    return { fully: critique!.probs.fully, embedded: embedder.embedded.length };
+  };
+  it('that is a sentence of the passage needs no vector: s(-2 + 2 * 1 + 1 * 1) = 0.7311', async () => {
+    const { fully, embedded } = await support('Bread is baked.');
+    expect(fully).toBeCloseTo(0.7310586, 7);
+    expect(embedded).toBe(0);
+  });
+  it('in other words is compared with every sentence', async () => {
+    const { fully, embedded } = await support('Bread was baked');
+    expect(fully).toBeLessThan(0.7310586);
+    expect(embedded).toBe(3);
+  });
+});
+
 describe('stored vectors', () => {
   const question = 'Where is the tower?';
   const passages = [passageOf('The tower stands in Paris.', 'a'), passageOf('Bread is baked.', 'b')];

@@ -87,6 +87,15 @@ describe('quote', () => {
     expect(calls).toEqual([3]);
   });
 
+  it('compares a sentence under the title and heading of its passage, and quotes the sentence alone', async () => {
+    const embedder = hashEmbedder();
+    const passage = { ...passageAt('It holds 12 tonnes.'), title: 'Bridges', heading: 'Harbour Bridge' };
+    const request = { question: 'What may the bridge hold?', passage, answerSoFar: [] };
+    const [list] = await quoteGenerator({ embedder }).extend([request], OPTIONS);
+    expect(embedder.embedded).toContain('Bridges\nHarbour Bridge\nIt holds 12 tonnes.');
+    expect(list!.map(({ text, quoted }) => [text, quoted])).toEqual([['It holds 12 tonnes.', { start: 0, end: 19 }]]);
+  });
+
   it('looks at 48 sentences of a long passage, those that share words with the question', async () => {
     const filler = Array.from({ length: 300 }, (_, i) => `Line ${i} is only filler here.`);
     filler.splice(222, 0, 'The lighthouse keeper owned a parrot.');
