@@ -124,7 +124,7 @@ describe('rows', () => {
     expect(low).toMatchObject({ ef: 200, triedEf: 200, targetRecall: 0.5, efMax: 1000 });
     const high = selfCheck(rows, graph, view, 0.999, 3000);
     expect(high.ef).toBeGreaterThan(200);
-    expect(high.recall).toBeGreaterThanOrEqual(0.999);
+    expect(high.recall - high.margin).toBeGreaterThanOrEqual(0.999);
     expect(selfCheck(rows, graph, view, 0.999, 60)).toMatchObject({ ef: null, triedEf: 60 });
     expect(selfCheck(rows, graph, view, 0.999, 3000)).toEqual(high);
   });
@@ -246,7 +246,7 @@ describe('HNSW', () => {
     const index = open(64, options);
     await index.apply({ remove: [], add: [source(wide)] });
     await index.prepare!();
-    const note = /^exact: HNSW found only 0\.\d+ of the exact top 50 at ef 50, and 1 is asked for$/;
+    const note = /^exact: HNSW found 0\.\d+ ± 0\.\d+ of the exact top 50 at ef 50, and at least 1 is asked for$/;
     expect(await index.info()).toMatchObject({ search: 'exact', ef: null, note: expect.stringMatching(note) });
     const asked = scatter(1, 64, 99)[0]!;
     expect(idsOf(await index.search(asked, 50))).toEqual(best(wide, asked, 50));

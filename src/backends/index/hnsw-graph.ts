@@ -34,6 +34,7 @@ const Sidecar = z.object({
   check: z.object({
     ef: z.int().nullable(),
     recall: z.number(),
+    margin: z.number(),
     triedEf: z.int(),
     targetRecall: z.number(),
     efMax: z.int(),

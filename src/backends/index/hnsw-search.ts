@@ -83,10 +83,10 @@ export async function searcher(generation: Generation, options: SearchOptions, l
     if (trouble !== null) return because(`exact: the graph could not be built: ${trouble}`);
     if (graph === null) return because(`exact: there is no graph of the ${live} passages yet`);
     const { check, index, covered } = graph;
-    const share = check.recall.toFixed(3);
+    const share = `${check.recall.toFixed(3)} ± ${check.margin.toFixed(3)}`;
     if (index === null || check.ef === null)
       return because(
-        `exact: HNSW found only ${share} of the exact top ${CHECK_K} at ef ${check.triedEf}, and ${check.targetRecall} is asked for`,
+        `exact: HNSW found ${share} of the exact top ${CHECK_K} at ef ${check.triedEf}, and at least ${check.targetRecall} is asked for`,
       );
     const tail = tailOf(graph);
     if (tail > directRows || tail > 0.25 * (covered + tail))
