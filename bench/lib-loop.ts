@@ -30,6 +30,8 @@ export interface LoopFigures {
   readonly computing: { readonly p99: number; readonly max: number } | null;
   /** The longest stalls, longest first. */
   readonly stalls: readonly Stall[];
+  /** Of all that were noticed, the one that computed longest. */
+  readonly busiest: Stall | null;
 }
 
 export interface LoopWatch {
@@ -91,20 +93,23 @@ export function watchLoop(): LoopWatch {
       observer.disconnect();
       scheduler.close();
       const delay = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION);
+      const inside = (from: number, to: number) =>
+        collections.reduce((sum, { start, end }) => sum + Math.max(0, Math.min(to, end) - Math.max(from, start)), 0);
       const stalls = noticed
-        .sort((a, b) => b.ms - a.ms)
-        .slice(0, 10)
-        .map(({ start, end, ...stall }): Stall => {
-          const inside = (one: { start: number; end: number }) => Math.min(end, one.end) - Math.max(start, one.start);
-          return { ...stall, gcMs: collections.reduce((sum, one) => sum + Math.max(0, inside(one)), 0) };
-        });
+        .map(({ start, end, ...stall }): Stall => ({ ...stall, gcMs: inside(start, end) }))
+        .sort((a, b) => b.ms - a.ms);
+      const computing = ({ cpuMs, ms }: Stall) => cpuMs ?? ms;
       return {
         p50: delay(histogram.percentile(50)),
         p99: delay(histogram.percentile(99)),
         max: delay(histogram.max),
         samples: histogram.count,
         computing: computed.length === 0 ? null : { p99: percentile(computed, 0.99), max: percentile(computed, 1) },
-        stalls,
+        stalls: stalls.slice(0, 10),
+        busiest: stalls.reduce<Stall | null>(
+          (most, stall) => (most === null || computing(stall) > computing(most) ? stall : most),
+          null,
+        ),
       };
     },
   };

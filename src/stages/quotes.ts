@@ -8,6 +8,15 @@ export interface QuoteOffer {
   readonly candidates: readonly SegmentCandidate[];
 }
 
+/** The same candidates come back at each level of the beam: their words are looked for once. */
+const known = new WeakMap<SegmentCandidate, ReadonlySet<string>>();
+
+function wordsIn(candidate: SegmentCandidate): ReadonlySet<string> {
+  const words = known.get(candidate) ?? contentWords(candidate.text);
+  known.set(candidate, words);
+  return words;
+}
+
 /**
  * Pure: which quoted sentences may come next, and whether the answer is complete with them. The first segment is free;
  * a later one must bring at least `gain` of the question's words (rare ones weigh more) that nothing said so far has.
@@ -22,7 +31,7 @@ export function selectQuotes(input: {
 }): SegmentCandidate[][] {
   const { question, answerSoFar, offers, perPassage, gain } = input;
   const wordsOf = new Map(
-    offers.flatMap(({ candidates }) => candidates.map(({ text }) => [text, contentWords(text)] as const)),
+    offers.flatMap(({ candidates }) => candidates.map((candidate) => [candidate.text, wordsIn(candidate)] as const)),
   );
   const weights = rarity(contentWords(question), [...wordsOf.values()]);
   const said = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));

@@ -1,7 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import type { CallOptions, Critic, Embedder } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
 import { containment, contentWords, pieceSpans } from '../../text/lexical.ts';
-import type { Critique, CritiqueRequest, Distribution, Passage, ReflectionKind } from '../../types.ts';
+import type { Critique, CritiqueRequest, Distribution, ReflectionKind } from '../../types.ts';
 import { cosine, passageVectors, type VectorsOf } from '../embedder/similarity.ts';
 import type { EmbeddingDefinition } from './definition.ts';
 
@@ -16,10 +17,13 @@ type Sup = CritiqueRequest<'isSup'>;
 
 /** In a passage of more sentences only those that share most words with the segment are compared. */
 const MOST_SENTENCES = 32;
+/** Passages whose sentences and words are remembered: those of one question come back for each of its segments. */
+const KEPT_PASSAGES = 64;
 
 /** The cheap critic: IsREL and IsSUP from similarities of the embedding model, through fitted curves. */
 export function embeddingCritic({ embedder, definition, vectorsOf }: EmbeddingCriticOptions): Critic {
   const kinds: readonly ReflectionKind[] = ['isRel', 'isSup'];
+  const known = new LRUCache<string, PassageParts>({ max: KEPT_PASSAGES });
   let closed = false;
 
   /** A curve means nothing on the similarities of another model. */
@@ -52,7 +56,7 @@ export function embeddingCritic({ embedder, definition, vectorsOf }: EmbeddingCr
       const rels = all.filter((request): request is Rel => request.kind === 'isRel');
       const sups = all.filter((request): request is Sup => request.kind === 'isSup');
       const relevances = await relevanceOf(embedder, rels, vectorsOf, { signal });
-      const supports = await supportOf(embedder, sups, { signal });
+      const supports = await supportOf(embedder, sups, { signal }, known);
       let rel = 0;
       let sup = 0;
       return all.map(({ kind }) => ({
@@ -116,16 +120,21 @@ export async function supportOf(
   embedder: Embedder,
   requests: readonly Pick<Sup, 'segment' | 'passage'>[],
   options: CallOptions,
+  known = new LRUCache<string, PassageParts>({ max: KEPT_PASSAGES }),
 ): Promise<SupportFeatures[]> {
-  const known = new Map([...new Set(requests.map(({ passage }) => passage))].map((one) => [one, partsOf(one)]));
-  const sentences = requests.map(({ segment, passage }) => comparable(known.get(passage)!, segment));
+  const parts = requests.map(({ passage: { text } }) => {
+    const found = known.get(text) ?? partsOf(text);
+    known.set(text, found);
+    return found;
+  });
+  const sentences = requests.map(({ segment }, i) => comparable(parts[i]!, segment));
   const texts = sentences.flatMap((some, i) => (some === null ? [] : [requests[i]!.segment, ...some]));
   const vectors = await embedUnique(embedder, texts, 'passage', options);
-  return requests.map(({ segment, passage }, i) => ({
+  return requests.map(({ segment }, i) => ({
     similarity: Math.max(
       ...(sentences[i]?.map((sentence) => cosine(vectors.get(segment)!, vectors.get(sentence)!)) ?? [1]),
     ),
-    contained: containment(segment, known.get(passage)!.words),
+    contained: containment(segment, parts[i]!.words),
   }));
 }
 
@@ -135,7 +144,7 @@ interface PassageParts {
   readonly words: ReadonlySet<string>;
 }
 
-const partsOf = ({ text }: Passage): PassageParts => ({
+const partsOf = (text: string): PassageParts => ({
   text,
   pieces: pieceSpans(text).map(({ start, end }) => text.slice(start, end)),
   words: contentWords(text),
