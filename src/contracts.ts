@@ -54,6 +54,8 @@ export interface SourceRecord {
   readonly key: string;
   /** Hash of the content and of everything that shapes its passages (loader, splitter, sizes). */
   readonly hash: string;
+  /** Hash of the place that it was ingested from, so that another folder of the same name is not taken for it. */
+  readonly origin: string;
   readonly passages: number;
 }
 
@@ -183,12 +185,14 @@ export interface LoaderFile {
   /** Stable over runs and machines: `<folder>/<path below it>`, or the name of a file given by itself. */
   readonly key: string;
   readonly path: string;
+  /** Hash of the absolute path of the given folder or file. */
+  readonly origin: string;
 }
 
 export interface FileListing {
   readonly files: readonly LoaderFile[];
-  /** First parts of the keys of the folders among the paths: what is gone below them may be removed. */
-  readonly roots: readonly string[];
+  /** The folders among the paths, by the first part of their keys: what is gone below them may be removed. */
+  readonly roots: readonly { readonly name: string; readonly origin: string }[];
   /** Keys of files that were left out because no format fits them. */
   readonly ignored: readonly string[];
 }
@@ -200,7 +204,7 @@ export interface Loader {
   /** The files at and below the given paths. Throws INPUT_INVALID for a path that is missing. */
   list(paths: readonly string[], options?: CallOptions): Promise<FileListing>;
   /** The documents of one file. Throws DOCUMENT_UNREADABLE with the reason. */
-  load(file: LoaderFile, options?: CallOptions): Promise<SourceDocument[]>;
+  load(file: Omit<LoaderFile, 'origin'>, options?: CallOptions): Promise<SourceDocument[]>;
   /** Hash of the raw content, cheap enough for every file of every run. */
   hash(file: Pick<LoaderFile, 'path'>, options?: CallOptions): Promise<string>;
 }

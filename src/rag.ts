@@ -30,7 +30,12 @@ export interface Rag {
   ask(question: string, options?: AskOptions): Promise<Answer>;
   ingest(
     paths: string | readonly string[],
-    options?: { signal?: AbortSignal; onProgress?: (progress: IngestProgress) => void },
+    options?: {
+      signal?: AbortSignal;
+      onProgress?: (progress: IngestProgress) => void;
+      /** The documents stand in another place than at the last ingest. */
+      moved?: boolean;
+    },
   ): Promise<IngestReport>;
   info(): Promise<IndexInfo>;
   /** What became of `documents`; null when none were given. Look at `failed`. */
@@ -67,7 +72,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
         });
       return answerQuestion(question, parts, resolved, { signal, onEvent, id });
     },
-    async ingest(paths, { signal, onProgress = options.onIngestProgress } = {}) {
+    async ingest(paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) {
       const index = await assembly.index(true);
       const embedder = await assembly.embedder();
       const kept =
@@ -81,6 +86,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
           index,
           signal,
           onProgress,
+          moved,
         });
         await kept?.clear();
         return report;

@@ -10,13 +10,16 @@ export function registerIngest(program: Command, context: CliContext): void {
     .description('read files or folders into an index; what has not changed is left alone')
     .argument('<paths...>', 'text, Markdown, HTML, PDF, JSON, JSONL or CSV')
     .requiredOption('--index <dir>', 'folder of the index')
+    .option('--moved', 'the folders stand in another place than at the last ingest')
     .option('--json', 'print the report as JSON');
   addConfigFlags(command, ['ingest', 'embedder', 'index', 'models']);
-  command.action(async (paths: string[], flags: { index: string; json?: boolean }, self: Command) => {
+  command.action(async (paths: string[], flags: { index: string; json?: boolean; moved?: boolean }, self: Command) => {
     const { endProgress, ...options } = ragOptions(configOf(self, context), context);
     const rag = await createRag({ ...options, index: flags.index });
     try {
-      const report = await rag.ingest(paths, { signal: context.signal }).finally(endProgress);
+      const report = await rag
+        .ingest(paths, { signal: context.signal, moved: flags.moved ?? false })
+        .finally(endProgress);
       const info = await rag.info();
       if (flags.json)
         context.print(

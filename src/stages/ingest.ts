@@ -1,6 +1,7 @@
 import type {
   CallOptions,
   Embedder,
+  FileListing,
   IndexChange,
   Loader,
   LoaderFile,
@@ -54,6 +55,8 @@ interface IngestParts extends CallOptions {
 
 export interface IngestOptions extends IngestParts {
   readonly paths: readonly string[];
+  /** The folders or files stand in another place than at the last ingest: what the index has of them is theirs. */
+  readonly moved?: boolean;
   readonly loader: Loader;
 }
 
@@ -77,6 +80,7 @@ export async function ingest(options: IngestOptions): Promise<IngestReport> {
   const { paths, loader, splitter, index, signal, onProgress } = options;
   const { files, roots, ignored } = await loader.list(paths, { signal });
   const known = await index.sources();
+  if (!options.moved) refuseStrangers(files, roots, known);
   const failed: IngestFailure[] = [];
   const prepared: Prepared[] = [];
   let read = 0;
@@ -100,7 +104,7 @@ export async function ingest(options: IngestOptions): Promise<IngestReport> {
     const documents = await loader.load(file, { signal });
     const passages: Passage[] = [];
     for (const document of documents) for (const passage of await splitter.split(document)) passages.push(passage);
-    return { source: { key: file.key, hash, passages: passages.length }, passages };
+    return { source: { key: file.key, hash, origin: file.origin, passages: passages.length }, passages };
   };
 
   for (let i = 0; i < files.length; i += HASH_AT_ONCE) {
@@ -109,7 +113,8 @@ export async function ingest(options: IngestOptions): Promise<IngestReport> {
     for (const [j, file] of group.entries()) {
       const content = hashes[j] ?? null;
       const hash = content === null ? null : keyOf([content, loader.id, splitter.id]);
-      if (hash !== null && known.get(file.key)?.hash === hash) unchanged++;
+      const before = known.get(file.key);
+      if (hash !== null && before?.hash === hash && before.origin === file.origin) unchanged++;
       else if (hash !== null) {
         const made = await attempt(file.key, () => prepare(file, hash));
         if (made !== null) prepared.push(made);
@@ -118,8 +123,34 @@ export async function ingest(options: IngestOptions): Promise<IngestReport> {
     }
   }
   const listed = new Set(files.map((file) => file.key));
-  const gone = [...known.keys()].filter((key) => !listed.has(key) && roots.some((root) => key.startsWith(`${root}/`)));
+  const gone = [...known.keys()].filter(
+    (key) => !listed.has(key) && roots.some(({ name }) => key.startsWith(`${name}/`)),
+  );
   return { ...(await commit(options, known, prepared, gone)), unchanged, failed, ignored };
+}
+
+/** Another folder of the same name would replace what the index holds: that is refused, not guessed. */
+function refuseStrangers(
+  files: readonly LoaderFile[],
+  roots: FileListing['roots'],
+  known: ReadonlyMap<string, SourceRecord>,
+): void {
+  const origins = new Map<string, Set<string>>();
+  const add = (name: string, origin: string) => origins.set(name, (origins.get(name) ?? new Set()).add(origin));
+  for (const { name, origin } of roots) add(name, origin);
+  for (const { key, origin } of files) if (!key.includes('/')) add(key, origin);
+  for (const { key, origin } of known.values()) {
+    const name = key.split('/')[0]!;
+    const given = origins.get(name);
+    if (given === undefined || given.has(origin)) continue;
+    throw new DiscernError(
+      'INPUT_INVALID',
+      `the index holds "${key}" from another place that is also called "${name}"`,
+      {
+        hint: 'rename one of them or use another index; if it was moved here, say --moved (in a program: rag.ingest(paths, { moved: true }))',
+      },
+    );
+  }
 }
 
 /** Adds documents that are given as values, each its own source, replacing those of the same id. Removes none. */
@@ -140,7 +171,7 @@ export async function ingestDocuments(options: IngestDocumentsOptions): Promise<
     const hash = keyOf([document, splitter.id]);
     if (known.get(document.id)?.hash === hash) continue;
     const passages = await splitter.split(document);
-    prepared.push({ source: { key: document.id, hash, passages: passages.length }, passages });
+    prepared.push({ source: { key: document.id, hash, origin: 'value', passages: passages.length }, passages });
   }
   const report = await commit(options, known, prepared, []);
   return { ...report, unchanged: documents.length - prepared.length, failed: [], ignored: [] };

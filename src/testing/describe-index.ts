@@ -130,7 +130,7 @@ export function describeIndex(
       });
       expect(await ids(index, 9)).toEqual(['b#0']);
       expect((await index.passages(['b#0']))[0]!.text).toBe('new');
-      expect(await index.sources()).toEqual(new Map([['b', { key: 'b', hash: 'h2', passages: 1 }]]));
+      expect(await index.sources()).toEqual(new Map([['b', { key: 'b', hash: 'h2', origin: 'suite', passages: 1 }]]));
       expect(await index.info()).toMatchObject({ passages: 1, sources: 1 });
     }),
     check('passages come back whole, in the order of the ids', async (index) => {

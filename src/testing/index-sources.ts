@@ -13,7 +13,7 @@ export interface SourceItem {
 /** A source whose passages are `key#0`, `key#1` and so on, all of document `key`. */
 export function sourceOf(key: string, items: readonly SourceItem[], hash = 'h1'): Source {
   return {
-    source: { key, hash, passages: items.length },
+    source: { key, hash, origin: 'suite', passages: items.length },
     passages: items.map(
       ({ text = `text ${key} ${hash}`, metadata = {} }, i): Passage => ({
         id: `${key}#${i}`,

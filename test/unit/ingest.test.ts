@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -202,4 +202,35 @@ test('documents given as values are added and replaced, never removed', async ()
     { id: 'a', text: '2' },
   ]).catch((thrown: unknown) => thrown);
   expect(DiscernError.is(error, 'INPUT_INVALID')).toBe(true);
+});
+
+describe('another folder of the same name', () => {
+  test('is refused instead of replacing what the index holds, unless it is said to be moved', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'ingest-moved-'));
+    const [here, there] = [join(root, 'a/docs'), join(root, 'b/docs')];
+    await mkdir(here, { recursive: true });
+    await mkdir(there, { recursive: true });
+    await writeFile(join(here, 'one.md'), 'The mill has two wheels.');
+    await writeFile(join(there, 'two.md'), 'The tower is old.');
+    const embedder = hashEmbedder({ dimensions: 16 });
+    const index = memoryIndex({ dimensions: 16 });
+    const parts = {
+      loader: fileLoader({ textField: null, titleField: null }),
+      splitter: structureSplitter({ size: 200, overlap: 0 }),
+      embedder,
+      index,
+    };
+    await ingest({ ...parts, paths: [here] });
+    await expect(ingest({ ...parts, paths: [there] })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: 'the index holds "docs/one.md" from another place that is also called "docs"',
+    });
+    expect([...(await index.sources()).keys()]).toEqual(['docs/one.md']);
+    const embedded = embedder.embedded.length;
+    await rename(here, join(root, 'docs'));
+    const report = await ingest({ ...parts, paths: [join(root, 'docs')], moved: true });
+    expect([report.changed, report.removed, embedder.embedded.length]).toEqual([1, 0, embedded]);
+    expect((await ingest({ ...parts, paths: [join(root, 'docs')] })).unchanged).toBe(1);
+    await rm(root, { recursive: true });
+  });
 });

@@ -268,7 +268,7 @@ describe('list', () => {
     await symlink(join(folder, 'one/docs'), join(folder, 'one/docs/loop'));
     const { files, roots, ignored } = await loader.list([join(folder, 'one/docs')]);
     expect(files.map(({ key }) => key)).toEqual(['docs/[g] {h}.txt', 'docs/a.txt', 'docs/sub/b.md']);
-    expect(roots).toEqual(['docs']);
+    expect(roots.map(({ name }) => name)).toEqual(['docs']);
     expect(ignored).toEqual(['docs/f.xyz']);
   });
 

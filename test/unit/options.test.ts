@@ -5,8 +5,9 @@ import { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readEnvironment } from '../../src/cli/environment.ts';
 import { addConfigFlags, changedOptions, configFrom } from '../../src/cli/options.ts';
-import { type Config, listOptions, parseConfig, publicConfig } from '../../src/config.ts';
+import { type Config, parseConfig, publicConfig } from '../../src/config.ts';
 import { DiscernError } from '../../src/errors.ts';
+import { listOptions } from '../../src/options.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'discern-options-'));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { glob } from 'tinyglobby';
 import type { CallOptions, FileListing, LoaderFile } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
+import { sha256Hex } from '../../text/hash.ts';
 
 interface ListOptions extends CallOptions {
   /** Whether some format reads a file of this name. */
@@ -22,7 +23,7 @@ interface Found extends LoaderFile {
  */
 export async function listFiles(paths: readonly string[], options: ListOptions): Promise<FileListing> {
   if (paths.length === 0) throw new DiscernError('INPUT_INVALID', 'no files or folders are given');
-  const roots: string[] = [];
+  const roots: { name: string; origin: string }[] = [];
   const ignored: string[] = [];
   const found: Found[] = [];
   for (const path of paths) {
@@ -32,9 +33,10 @@ export async function listFiles(paths: readonly string[], options: ListOptions):
       throw new DiscernError('INPUT_INVALID', `there is no file or folder ${path}`, { cause });
     });
     const name = basename(absolute) || 'root';
+    const origin = sha256Hex(await realpath(absolute)).slice(0, 16);
     if (stats.isDirectory()) {
-      roots.push(name);
-      for (const file of await below(absolute, name, options.signal)) {
+      roots.push({ name, origin });
+      for (const file of await below(absolute, name, origin, options.signal)) {
         if (options.knows(file.path)) found.push(file);
         else ignored.push(file.key);
       }
@@ -46,13 +48,13 @@ export async function listFiles(paths: readonly string[], options: ListOptions):
         `${path}: no format has this extension; there are ${options.formats.join(' ')}`,
       );
     } else {
-      found.push({ key: name, path: absolute, real: await realpath(absolute) });
+      found.push({ key: name, path: absolute, origin, real: await realpath(absolute) });
     }
   }
-  return { files: distinct(found), roots: [...new Set(roots)], ignored: [...new Set(ignored)].sort() };
+  return { files: distinct(found), roots, ignored: [...new Set(ignored)].sort() };
 }
 
-async function below(folder: string, root: string, signal: AbortSignal | undefined): Promise<Found[]> {
+async function below(folder: string, root: string, origin: string, signal: AbortSignal | undefined): Promise<Found[]> {
   const home = await realpath(folder);
   const names = await glob('**/*', {
     cwd: home,
@@ -62,7 +64,7 @@ async function below(folder: string, root: string, signal: AbortSignal | undefin
     signal,
   });
   throwIfAborted(signal);
-  return names.map((name) => ({ key: `${root}/${name}`, path: join(folder, name), real: join(home, name) }));
+  return names.map((name) => ({ key: `${root}/${name}`, path: join(folder, name), origin, real: join(home, name) }));
 }
 
 /** One entry for each file, under the key of the path that came first. */
@@ -78,5 +80,7 @@ function distinct(found: readonly Found[]): LoaderFile[] {
       });
     byKey.set(file.key, file);
   }
-  return [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ key, path }) => ({ key, path }));
+  return [...byKey.values()]
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ key, path, origin }) => ({ key, path, origin }));
 }
