@@ -208,9 +208,13 @@ export type ConfigInput = z.input<typeof ConfigSchema>;
 
 /** Fills in the defaults. Throws CONFIG_INVALID that names each wrong option. */
 export function parseConfig(input: unknown = {}): Config {
-  const parsed = ConfigSchema.safeParse(input);
+  const parsed = ConfigSchema.safeParse(input, { reportInput: true });
   if (!parsed.success) {
-    const list = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`);
+    const given = (value: unknown) =>
+      value === undefined || typeof value === 'object' ? '' : `, got ${JSON.stringify(value)}`;
+    const list = parsed.error.issues.map(
+      ({ path, message, input: value }) => `${path.join('.') || 'config'}: ${message}${given(value)}`,
+    );
     throw new DiscernError('CONFIG_INVALID', list.join('; '), { details: { issues: parsed.error.issues } });
   }
   const config = parsed.data;

@@ -82,7 +82,9 @@ function checkOpening(head: Buffer, kind: Kind, name: string): string {
   const keys = [...new Set([...Object.keys(stored), ...Object.keys(given)])] as (keyof typeof stored)[];
   const differing = keys.filter((key) => stored[key] !== given[key]);
   if (differing.length > 0) {
-    const tell = (of: typeof stored) => differing.map((key) => `${key} ${JSON.stringify(of[key] ?? null)}`).join(', ');
+    // The name says it all where the models differ; otherwise what differs does.
+    const shown = differing.includes('model') ? (['model'] as typeof keys) : differing;
+    const tell = (of: typeof stored) => shown.map((key) => `${key} ${JSON.stringify(of[key] ?? null)}`).join(', ');
     throw new DiscernError(
       'INDEX_FINGERPRINT',
       `${name} was made with ${tell(stored)}, but the embedder has ${tell(given)}`,
