@@ -79,12 +79,13 @@ function checkOpening(head: Buffer, kind: Kind, name: string): string {
     throw new DiscernError('INDEX_CORRUPT', `${name} is no index of this version: ${z.prettifyError(parsed.error)}`);
   const stored = { ...parsed.data.fingerprint, dimensions: parsed.data.dimensions };
   const given = { ...kind.fingerprint, dimensions: kind.dimensions };
-  const keys = [...new Set([...Object.keys(stored), ...Object.keys(given)])] as (keyof typeof stored)[];
-  const differing = keys.filter((key) => stored[key] !== given[key]);
+  const keys: string[] = [...new Set([...Object.keys(stored), ...Object.keys(given)])];
+  const valueOf = (of: Readonly<Record<string, string | number>>, key: string) => of[key] ?? null;
+  const differing = keys.filter((key) => valueOf(stored, key) !== valueOf(given, key));
   if (differing.length > 0) {
     // The name says it all where the models differ; otherwise what differs does.
-    const shown = differing.includes('model') ? (['model'] as typeof keys) : differing;
-    const tell = (of: typeof stored) => shown.map((key) => `${key} ${JSON.stringify(of[key] ?? null)}`).join(', ');
+    const shown = differing.includes('model') ? ['model'] : differing;
+    const tell = (of: typeof stored) => shown.map((key) => `${key} ${JSON.stringify(valueOf(of, key))}`).join(', ');
     throw new DiscernError(
       'INDEX_FINGERPRINT',
       `${name} was made with ${tell(stored)}, but the embedder has ${tell(given)}`,
