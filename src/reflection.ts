@@ -1,3 +1,4 @@
+import { logSumExp } from './text/math.ts';
 import {
   type Critique,
   type Distribution,
@@ -11,13 +12,6 @@ import {
 export type LabelLogprobs<K extends ReflectionKind> = Partial<Record<Label<K>, number>>;
 
 const labelsOf = <K extends ReflectionKind>(kind: K): readonly Label<K>[] => REFLECTIONS[kind] as readonly Label<K>[];
-
-/** log(sum(exp(values))), exact also for values near -800 where exp underflows. */
-export function logSumExp(values: readonly number[]): number {
-  const top = Math.max(...values, Number.NEGATIVE_INFINITY);
-  if (top === Number.NEGATIVE_INFINITY) return top;
-  return top + Math.log(values.reduce((sum, value) => sum + Math.exp(value - top), 0));
-}
 
 /** Normalises among the labels of the kind, in log space. Null when no label has any probability. */
 export function distributionOf<K extends ReflectionKind>(kind: K, logprobs: LabelLogprobs<K>): Distribution<K> | null {
