@@ -31,12 +31,16 @@ export interface AssemblyOptions {
   readonly parts?: OwnParts;
   readonly keys?: Readonly<Record<string, string | undefined>>;
   readonly onModelProgress?: ModelStoreOptions['onProgress'];
+  /** Told what is worth telling a person about how the parts run, such as a slower runtime; once for each text. */
+  readonly onNotice?: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /** The parts of one instance: made when first needed, each once, and closed together. */
 export interface Assembly {
   embedder(): Promise<Embedder>;
+  /** Passes on what the embedder has to say; it is asked because it is about to be used. */
+  tellNotice(): Promise<void>;
   /** `create`: a folder without an index becomes one. */
   index(create?: boolean): Promise<PassageIndex>;
   /** The parts that this config can need, and the config with fitted thresholds filled in. */
@@ -63,6 +67,13 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
   });
   const embedder = async () =>
     own.embedder ?? shelf.once('embedder', async (own) => own(await createEmbedder(contextOf(config))));
+  const told = new Set<string>();
+  async function tellNotice(): Promise<void> {
+    const text = (await (await embedder()).notice?.()) ?? null;
+    if (text === null || told.has(text)) return;
+    told.add(text);
+    options.onNotice?.(text);
+  }
   const index = async (create = options.index === undefined) =>
     own.index ??
     shelf.once('index', async (own) => own(await openIndex(config, await embedder(), options.index ?? null, create)));
@@ -98,6 +109,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
 
   return {
     embedder,
+    tellNotice,
     index,
     async partsFor(current) {
       const { mode } = current.retrieve;
@@ -115,6 +127,8 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         critics[kind] = critic;
         if (kind === 'isRel') fitted = isRelThreshold;
       }
+      // Before the parts are named in a trace: by then the embedder knows what it runs on.
+      if (retrieves) await tellNotice();
       const { withContext, closedBook } = current.generate;
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
       const parts: Parts = {

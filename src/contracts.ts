@@ -34,6 +34,8 @@ export interface Embedder {
     kind: 'query' | 'passage',
     options?: CallOptions & { readonly onProgress?: (done: number) => void },
   ): Promise<Float32Array[]>;
+  /** What is worth telling a person about how it runs, such as a slower way; null when all is as it should be. */
+  notice?(): Promise<string | null>;
   close(): Promise<void>;
 }
 

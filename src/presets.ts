@@ -111,9 +111,12 @@ export async function keptVectors(embedder: Embedder, file: string) {
   return cachedVectors(
     { file },
     {
-      id: embedder.id,
+      get id() {
+        return embedder.id;
+      },
       fingerprint: () => embedder.fingerprint(),
       embed: (texts, kind, options) => embedder.embed(texts, kind, options),
+      notice: async () => (await embedder.notice?.()) ?? null,
       close: async () => {}, // it is not ours
     },
   );

@@ -77,6 +77,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
       const embedder = await assembly.embedder();
       const kept =
         options.index === undefined ? null : await keptVectors(embedder, join(options.index, 'embedding.partial'));
+      let telling: Promise<void> | null = null;
       try {
         const report = await ingest({
           paths: typeof paths === 'string' ? [paths] : paths,
@@ -85,10 +86,15 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
           embedder: kept ?? embedder,
           index,
           signal,
-          onProgress,
+          onProgress: (progress) => {
+            // A model that cannot say how it runs cannot embed either, and that error is the ingest's.
+            if (progress.phase === 'embed') telling ??= assembly.tellNotice().catch(() => {});
+            onProgress?.(progress);
+          },
           moved,
         });
         await kept?.clear();
+        await telling;
         return report;
       } finally {
         await kept?.close();

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { CallOptions } from '../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../errors.ts';
 import type { OnnxMessage, OnnxReply, OnnxTask, OnnxWorkerData } from './onnx-worker.ts';
+import type { OnnxRuntime } from './onnx-worker-session.ts';
 import { workerUrl } from './worker-url.ts';
 
 export interface AskOptions extends CallOptions {
@@ -14,6 +15,10 @@ export interface AskOptions extends CallOptions {
 export interface OnnxWorker {
   /** One result for each task, in order; one task per run. */
   ask(tasks: readonly OnnxTask[], options: AskOptions): Promise<Float32Array[]>;
+  /** Starts the thread if need be, and says what the model runs on. */
+  runtime(): Promise<OnnxRuntime>;
+  /** The same, as far as it is known: null before the first start. */
+  readonly knownRuntime: OnnxRuntime | null;
   close(): Promise<void>;
 }
 
@@ -43,6 +48,8 @@ export function onnxWorker(
   let thread: Thread | null = null;
   let running: { readonly job: number; readonly batch: Batch } | null = null;
   let jobs = 0;
+  let runtime: OnnxRuntime | null = null;
+  const curious: { resolve(runtime: OnnxRuntime): void; reject(error: DiscernError): void }[] = [];
   let closed = false;
 
   const closedError = () => new DiscernError('BACKEND_CLOSED', `the model ${name} is closed`);
@@ -55,10 +62,20 @@ export function onnxWorker(
 
   function drop(error: DiscernError): void {
     running = null;
-    for (const batch of [...urgent.splice(0), ...patient.splice(0)]) batch.reject(error);
+    for (const waiting of [...urgent.splice(0), ...patient.splice(0), ...curious.splice(0)]) waiting.reject(error);
   }
 
-  function finish(reply: OnnxReply): void {
+  function hear(reply: OnnxReply): void {
+    if (!('runtime' in reply)) {
+      finish(reply);
+      return;
+    }
+    runtime = reply.runtime;
+    for (const { resolve } of curious.splice(0)) resolve(runtime);
+    next();
+  }
+
+  function finish(reply: Exclude<OnnxReply, { runtime: OnnxRuntime }>): void {
     const batch = running?.job === reply.job ? running.batch : null;
     running = null;
     if (batch !== null && (urgent.includes(batch) || patient.includes(batch))) {
@@ -92,13 +109,18 @@ export function onnxWorker(
     if (running !== null) return;
     const batch = urgent[0] ?? patient[0];
     if (batch === undefined) {
-      thread?.worker.unref(); // an idle thread does not keep the program alive
+      if (curious.length === 0) thread?.worker.unref(); // an idle thread does not keep the program alive
       return;
     }
-    thread ??= startThread(program, data, { onReply: finish, onLost: lost });
-    thread.worker.ref();
+    const { send } = awake();
     running = { job: jobs++, batch };
-    thread.send({ job: running.job, task: batch.tasks[batch.results.length]! });
+    send({ job: running.job, task: batch.tasks[batch.results.length]! });
+  }
+
+  function awake(): Thread {
+    thread ??= startThread(program, data, { onReply: hear, onLost: lost });
+    thread.worker.ref();
+    return thread;
   }
 
   function remove(batch: Batch): void {
@@ -128,6 +150,17 @@ export function onnxWorker(
       } finally {
         signal?.removeEventListener('abort', abort);
       }
+    },
+    async runtime() {
+      if (closed) throw closedError();
+      if (runtime !== null) return runtime;
+      return new Promise((resolve, reject) => {
+        curious.push({ resolve, reject });
+        awake();
+      });
+    },
+    get knownRuntime() {
+      return runtime;
     },
     async close() {
       closed = true;

@@ -1,7 +1,7 @@
 /** The program of a worker thread that owns one ONNX session and its tokenizer: `run` blocks whatever thread calls it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf } from '../errors.ts';
+import { loadEngine, type OnnxRuntime, type Output } from './onnx-worker-session.ts';
 import { loadTokenizer } from './onnx-worker-tokenizer.ts';
 
 export interface OnnxWorkerData {
@@ -23,6 +23,8 @@ export type OnnxTask = {
 };
 
 export type OnnxReply =
+  /** The first message: what the model will run on. */
+  | { readonly runtime: OnnxRuntime }
   | { readonly job: number; readonly result: Float32Array }
   | { readonly job: number; readonly error: string };
 
@@ -30,35 +32,12 @@ const { model, tokenizer, threads, pending } = workerData as OnnxWorkerData;
 const port = parentPort!;
 
 async function main(): Promise<void> {
-  const [encode, session] = await Promise.all([
-    loadTokenizer(tokenizer),
-    InferenceSession.create(model, {
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-      // Spinning threads burn a core while they wait; on a busy machine that doubled the time of a run.
-      extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-    }),
-  ]);
-
-  const run = async (ids: readonly number[]): Promise<Tensor> => {
-    const dims = [1, ids.length];
-    const feeds: Record<string, Tensor> = {};
-    for (const name of session.inputNames) {
-      const fill =
-        name === 'input_ids' ? (i: number) => BigInt(ids[i]!) : name === 'attention_mask' ? () => 1n : () => 0n;
-      feeds[name] = new Tensor(
-        'int64',
-        BigInt64Array.from(ids, (_, i) => fill(i)),
-        dims,
-      );
-    }
-    const outputs = await session.run(feeds);
-    return outputs[session.outputNames[0]!]!;
-  };
+  const engine = await loadEngine();
+  port.postMessage({ runtime: engine.runtime } satisfies OnnxReply);
+  const [encode, session] = await Promise.all([loadTokenizer(tokenizer), engine.open(model, threads)]);
 
   const answer = async (task: OnnxTask): Promise<Float32Array> =>
-    unit(pool(await run(encode(task.text, task.maxTokens)), task.pooling));
+    unit(pool(await session.run(encode(task.text, task.maxTokens)), task.pooling));
 
   // Leaving by itself: a thread that is terminated inside the native code takes the whole process down.
   let last: Promise<unknown> = Promise.resolve();
@@ -91,9 +70,8 @@ function done(): void {
 }
 
 /** One vector of the states of all tokens. A model that pools by itself returns [1, dimensions] already. */
-function pool(output: Tensor, pooling: 'cls' | 'mean'): Float32Array {
-  const states = output.data as Float32Array;
-  const dimensions = output.dims.at(-1)!;
+function pool({ data: states, dims }: Output, pooling: 'cls' | 'mean'): Float32Array {
+  const dimensions = dims.at(-1)!;
   const tokens = states.length / dimensions;
   if (pooling === 'cls' || tokens === 1) return states.slice(0, dimensions);
   const mean = new Float32Array(dimensions);

@@ -26,6 +26,7 @@ export function ragOptions(config: Config, context: CliContext): RagOptions & { 
     keys: context.environment.keys,
     signal: context.signal,
     onModelProgress: models.update,
+    onNotice: context.note,
     onIngestProgress: ({ phase, done, total }) => {
       if (phase === 'embed') ingest.update('embedding passages', done, total);
     },

@@ -66,9 +66,12 @@ export function cachedEmbedder(embedder: Embedder, { max }: CacheOptions): Embed
   };
 
   return {
-    id: embedder.id,
+    get id() {
+      return embedder.id; // it may know its runtime only later
+    },
     fingerprint: () => embedder.fingerprint(),
     embed,
+    notice: async () => (await embedder.notice?.()) ?? null,
     async close() {
       closed = true;
       cache.clear();

@@ -10,7 +10,13 @@ export interface OnnxEmbedderOptions {
   readonly threads: number;
 }
 
-/** An ONNX embedding model on the CPU, in a thread of its own; loaded by the first call. */
+/**
+ * An ONNX embedding model on the CPU, in a thread of its own; loaded by the first call.
+ *
+ * Without onnxruntime-node it runs on WebAssembly, and its id ends in `-wasm` once that is known. The fingerprint stays:
+ * both run the same int8 weights, and their vectors of a text differ only by rounding (cosine about 0.996), less than
+ * two wordings of one sentence do. So an index that was made on one of them is good for the other.
+ */
 export function onnxEmbedder({ model, maxTokens, threads }: OnnxEmbedderOptions): Embedder {
   const weights = model.files['model.onnx'];
   const tokenizer = model.files['tokenizer.json'];
@@ -34,7 +40,9 @@ export function onnxEmbedder({ model, maxTokens, threads }: OnnxEmbedderOptions)
   };
 
   return {
-    id: `onnx-${model.name}`,
+    get id() {
+      return `onnx-${model.name}${worker.knownRuntime?.kind === 'wasm' ? '-wasm' : ''}`;
+    },
     async fingerprint() {
       return {
         model: model.name,
@@ -46,6 +54,15 @@ export function onnxEmbedder({ model, maxTokens, threads }: OnnxEmbedderOptions)
       };
     },
     embed,
+    async notice() {
+      const runtime = await worker.runtime();
+      if (runtime.kind === 'native') return null;
+      return (
+        `onnxruntime-node ${runtime.because}: the model runs on WebAssembly, several times slower ` +
+        '(to install it: npm install onnxruntime-node; on a closed network ' +
+        'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node)'
+      );
+    },
     close: () => worker.close(),
   };
 }

@@ -38,8 +38,11 @@ export function cachedVectors({ file }: VectorCacheOptions, embedder: Embedder):
     await (await open?.catch(() => null))?.handle.close();
   };
   return {
-    id: embedder.id,
+    get id() {
+      return embedder.id; // it may know its runtime only later
+    },
     fingerprint: () => embedder.fingerprint(),
+    notice: async () => (await embedder.notice?.()) ?? null,
     async embed(texts, kind, options = {}) {
       throwIfAborted(options.signal);
       if (closed) throw new DiscernError('BACKEND_CLOSED', `${embedder.id} is closed`);
