@@ -1,8 +1,29 @@
 import type { BruteforceSearch } from 'hnswlib-node';
+import { absence } from '../native.ts';
 import { plain, type RowHit, type Rows, scanRange, topRows, type View } from './hnsw-rows.ts';
 
 /** What is used of the library, which is loaded late. */
 export type Hnswlib = Pick<typeof import('hnswlib-node'), 'BruteforceSearch' | 'HierarchicalNSW'>;
+
+/** The library, or null with the reason why it cannot serve, for people. */
+export interface Loaded {
+  readonly library: Hnswlib | null;
+  readonly lacking: string | null;
+}
+
+export async function loadHnswlib(): Promise<Loaded> {
+  try {
+    return { library: (await import('hnswlib-node')).default, lacking: null };
+  } catch (error) {
+    const because = absence(error);
+    if (because === null) throw error;
+    const command = because === 'is not installed' ? 'install' : 'rebuild';
+    return {
+      library: null,
+      lacking: `hnswlib-node ${because}: exact search in JavaScript (npm ${command} hnswlib-node)`,
+    };
+  }
+}
 
 /** Rows of one brute-force index of hnswlib: it cannot grow, so there are several. */
 const SEGMENT = 16_384;
@@ -29,14 +50,15 @@ interface Segment {
 
 /**
  * Exact search from row `from` on. Rows that hnswlib does not have yet are scanned in JavaScript, so the first search
- * needs no preparation. hnswlib's removePoint reads freed memory (3.0.0), so dead rows are asked for and left out.
+ * needs no preparation, and without the library it is the whole search. hnswlib's removePoint reads freed memory
+ * (3.0.0), so dead rows are asked for and left out.
  */
-export function exactSearcher(rows: Rows, library: Hnswlib, from: number): ExactSearcher {
+export function exactSearcher(rows: Rows, library: Hnswlib | null, from: number): ExactSearcher {
   const segments: Segment[] = [];
   const point = new Array<number>(rows.dimensions);
 
-  const open = (start: number): Segment => {
-    const index = new library.BruteforceSearch('ip', rows.dimensions);
+  const open = ({ BruteforceSearch }: Hnswlib, start: number): Segment => {
+    const index = new BruteforceSearch('ip', rows.dimensions);
     index.initIndex(SEGMENT);
     return { start, index, next: start, copied: 0, dead: 0, countedAt: -1 };
   };
@@ -72,13 +94,14 @@ export function exactSearcher(rows: Rows, library: Hnswlib, from: number): Exact
     },
     cold: (view) => segments.reduce((left, { start, next }) => left - (next - start), view.count - from),
     warm(view, budgetMs) {
+      if (library === null) return true;
       const until = performance.now() + budgetMs;
       for (let number = 0; from + number * SEGMENT < view.count; number++) {
         const start = from + number * SEGMENT;
         let segment = segments[number];
         if (segment !== undefined) countDead(segment, view);
         if (segment === undefined || segment.dead > DEAD_LIMIT) {
-          segment = open(start);
+          segment = open(library, start);
           segments[number] = segment;
         }
         const end = Math.min(start + SEGMENT, view.count);

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../errors.ts';
-import { exactSearcher } from './hnsw-exact.ts';
+import { exactSearcher, loadHnswlib } from './hnsw-exact.ts';
 import { doorway } from './hnsw-gate.ts';
 import { type Chunk, type RowHit, topRows, type View, vectorRows } from './hnsw-rows.ts';
 
@@ -31,7 +31,7 @@ const WARM_MS = 20;
 const { dimensions, gate } = workerData as ScanThreadData;
 const rows = vectorRows(dimensions);
 const door = doorway(gate);
-const searcher = import('hnswlib-node').then(({ default: library }) => exactSearcher(rows, library, 0));
+const searcher = loadHnswlib().then(({ library }) => exactSearcher(rows, library, 0));
 let latest: View | null = null;
 let warming = false;
 

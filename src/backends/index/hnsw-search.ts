@@ -1,7 +1,7 @@
 import type { HierarchicalNSW } from 'hnswlib-node';
 import type { CallOptions, Hit, MetadataFilter } from '../../contracts.ts';
 import { messageOf, throwIfAborted } from '../../errors.ts';
-import { type ExactSearcher, exactSearcher, type Hnswlib } from './hnsw-exact.ts';
+import { type ExactSearcher, exactSearcher, type Loaded } from './hnsw-exact.ts';
 import type { Generation } from './hnsw-generation.ts';
 import { buildGraph, type Graph, type GraphOptions, loadGraph, withMarks } from './hnsw-graph.ts';
 import { pauses } from './hnsw-log.ts';
@@ -49,15 +49,22 @@ const WARM_MS = 3;
 
 /**
  * Search in one generation. Up to `exactUpTo` passages, exact; above, HNSW over the rows that the graph has, together
- * with an exact search of the rows that came later, so that a change costs no work on the graph.
+ * with an exact search of the rows that came later, so that a change costs no work on the graph. Without hnswlib all
+ * is exact: in turns up to what the calling thread may scan, in a thread above.
  */
-export async function searcher(generation: Generation, options: SearchOptions, library: Hnswlib): Promise<Searcher> {
+export async function searcher(
+  generation: Generation,
+  options: SearchOptions,
+  { library, lacking }: Loaded,
+): Promise<Searcher> {
   const { rows, table } = generation;
   const directRows = Math.min(DIRECT_ROWS, Math.floor(DIRECT_FLOATS / rows.dimensions));
-  const graphOptions: GraphOptions = { ...options, identity: generation.identity, rows, library };
+  const graphOptions: GraphOptions | null =
+    library === null ? null : { ...options, identity: generation.identity, rows, library };
   const thread = scanThread(rows);
   const closing = new AbortController();
-  let graph: Graph | null = table.live() > options.exactUpTo ? await loadGraph(graphOptions, table.view()) : null;
+  let graph: Graph | null =
+    graphOptions !== null && table.live() > options.exactUpTo ? await loadGraph(graphOptions, table.view()) : null;
   let building: Promise<void> | null = null;
   let trouble: string | null = null;
   let searches = 0;
@@ -72,11 +79,13 @@ export async function searcher(generation: Generation, options: SearchOptions, l
   const tailOf = ({ covered }: Graph) => table.view().count - covered;
   const isStale = (of: Graph) =>
     of.index === null ? tailOf(of) > 0.5 * of.covered : tailOf(of) > Math.min(directRows / 2, 0.05 * of.covered);
-  const wantsGraph = () => table.live() > options.exactUpTo && (graph === null || isStale(graph));
+  const wantsGraph = () =>
+    graphOptions !== null && table.live() > options.exactUpTo && (graph === null || isStale(graph));
 
   const plan = (k: number): Plan => {
     const live = table.live();
     const because = (note: string): Plan => ({ search: 'exact', ef: null, note });
+    if (lacking !== null) return because(lacking);
     if (live <= options.exactUpTo)
       return because(`exact: ${live} passages, and up to ${options.exactUpTo} are searched exactly`);
     if (building !== null && graph === null) return because(`exact until the graph of ${live} passages is built`);
@@ -150,7 +159,7 @@ export async function searcher(generation: Generation, options: SearchOptions, l
 
   const build = (signal: AbortSignal, onProgress: (done: number, total: number) => void): Promise<void> => {
     const view = table.view();
-    building = buildGraph(graphOptions, view, signal, (done) => onProgress(done, view.count)).then(
+    building = buildGraph(graphOptions!, view, signal, (done) => onProgress(done, view.count)).then(
       (built) => {
         graph = built;
         trouble = null;

@@ -1,6 +1,6 @@
 import type { CallOptions, PassageIndex } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
-import type { Hnswlib } from './hnsw-exact.ts';
+import { type Loaded, loadHnswlib } from './hnsw-exact.ts';
 import type { Generation } from './hnsw-generation.ts';
 import { type Searcher, searcher } from './hnsw-search.ts';
 import { CHECK_K } from './hnsw-self-check.ts';
@@ -21,7 +21,7 @@ export interface HnswIndexOptions {
 
 interface Open {
   readonly store: Store;
-  readonly library: Hnswlib;
+  readonly library: Loaded;
   generation: Generation;
   searcher: Searcher;
 }
@@ -33,7 +33,7 @@ export function hnswIndex(options: HnswIndexOptions): PassageIndex {
   let last: Promise<unknown> = Promise.resolve();
 
   const open = async (): Promise<Open> => {
-    const library = await importHnswlib();
+    const library = await loadHnswlib();
     const store = await openStore(options satisfies StoreOptions);
     const generation = store.current();
     return { store, library, generation, searcher: await searcher(generation, options, library) };
@@ -139,15 +139,4 @@ function checkVector(vector: Float32Array, dimensions: number, what: string): vo
       'INPUT_INVALID',
       `${what} has the length ${Math.sqrt(square)}; the index takes vectors of length 1`,
     );
-}
-
-async function importHnswlib(): Promise<Hnswlib> {
-  try {
-    return (await import('hnswlib-node')).default;
-  } catch (error) {
-    throw new DiscernError('PACKAGE_MISSING', `hnswlib-node could not be loaded: ${messageOf(error)}`, {
-      hint: 'run `npm rebuild hnswlib-node`: it is compiled when it is installed',
-      cause: error,
-    });
-  }
 }
