@@ -2,7 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Encode, loadTokenizer } from '../../src/backends/onnx-worker-tokenizer.ts';
+import {
+  type Encode,
+  loadTokenizer,
+  tokenizersReader,
+  transformersReader,
+} from '../../src/backends/onnx-worker-tokenizer.ts';
 
 const VOCAB = [
   '[PAD]',
@@ -79,13 +84,15 @@ const FILE = {
   },
 };
 
-describe('loadTokenizer', () => {
+const READERS = { 'transformers.js': transformersReader, 'tokenizers.js': tokenizersReader };
+
+describe.each(Object.entries(READERS))('loadTokenizer with %s', (_, reader) => {
   let dir = '';
   let encode: Encode;
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'discern-tokenizer-'));
     await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(FILE));
-    encode = await loadTokenizer(join(dir, 'tokenizer.json'));
+    encode = await loadTokenizer(join(dir, 'tokenizer.json'), await reader());
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
