@@ -95,7 +95,7 @@ export async function searcher(
     const share = `${check.recall.toFixed(3)} ± ${check.margin.toFixed(3)}`;
     if (index === null || check.ef === null)
       return because(
-        `exact: HNSW found ${share} of the exact top ${CHECK_K} at ef ${check.triedEf}, and at least ${check.targetRecall} is asked for`,
+        `exact: HNSW found ${share} of the exact top ${CHECK_K} at ef ${check.triedEf}: not enough to be sure of ${check.targetRecall}`,
       );
     const tail = tailOf(graph);
     if (tail > directRows || tail > 0.25 * (covered + tail))

@@ -4,13 +4,18 @@ import { plain, type Rows, scanRange, topRows, type View } from './hnsw-rows.ts'
 /** Hits that the self-check compares: the default of recall.topK. */
 export const CHECK_K = 50;
 const QUERIES = 200;
+/**
+ * Of the misses that the target allows, the share that the sample may have: vectors held out were missed up to 1.5 times
+ * as often (100,000 unclustered vectors at ef 1000: 0.9897 found, 0.993 of the sample).
+ */
+const ALLOWED_MISSES = 0.5;
 
 export interface SelfCheck {
   /** Smallest candidate list that reached the target; null when none up to efMax did. */
   readonly ef: number | null;
   /** Share of the exact top 50 found, at `ef` or at the largest list tried. */
   readonly recall: number;
-  /** Two standard errors of it: it is a sample, and the target holds only where it is reached without them too. */
+  /** Two standard errors of it: it is a sample, so the target must be reached without them too. */
   readonly margin: number;
   readonly triedEf: number;
   readonly targetRecall: number;
@@ -49,7 +54,7 @@ export function selfCheck(
     const recall = shares.reduce((sum, share) => sum + share, 0) / shares.length;
     const variance = shares.reduce((sum, share) => sum + (share - recall) ** 2, 0) / (shares.length - 1);
     const measured = { recall, margin: 2 * Math.sqrt(variance / shares.length), triedEf: ef, targetRecall, efMax };
-    if (recall - measured.margin >= targetRecall) return { ef, ...measured };
+    if (recall - measured.margin >= 1 - ALLOWED_MISSES * (1 - targetRecall)) return { ef, ...measured };
     if (ef >= efMax) return { ef: null, ...measured };
   }
 }

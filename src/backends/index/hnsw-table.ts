@@ -177,7 +177,10 @@ export async function encodeChange(change: IndexChange): Promise<{ head: Head; h
       group.passages.push([id, bytes.length]);
       await pause();
     }
-    add.push({ source: { key: source.key, hash: source.hash, origin: source.origin, passages: source.passages }, groups });
+    add.push({
+      source: { key: source.key, hash: source.hash, origin: source.origin, passages: source.passages },
+      groups,
+    });
   }
   const head = { remove: [...change.remove], add };
   return { head, headLines: headLines(head), texts };
