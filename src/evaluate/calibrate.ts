@@ -21,12 +21,12 @@ export function temperatureNll(
 }
 
 const LOG_SCALE_LIMIT = 12;
-const BISECTIONS = 100;
+const BISECTIONS = 60;
 
 /**
  * The temperature with the smallest negative log-likelihood (Guo et al., arXiv 1706.04599). That is convex in 1/T, so
- * its slope has one change of sign, which is found by bisection between e^-12 and e^12; the nearer end stands for a
- * minimum beyond them (all right: ever colder; worse than chance: ever hotter).
+ * its slope has one change of sign, which is found by bisection between e^-12 and e^12. Where all are right, or worse
+ * than chance, there is no minimum: the nearer end stands for it, or the first point at which the slope is no more than 0.
  */
 export function fitTemperature(logits: readonly (readonly number[])[], y: readonly number[]): number {
   if (slopeAt(logits, y, 1) === 0) return 1;
@@ -39,14 +39,11 @@ export function fitTemperature(logits: readonly (readonly number[])[], y: readon
   return Math.exp(-(low + high) / 2);
 }
 
-/** Derivative of the negative log-likelihood by the scale 1/T: expected minus true logit. */
+/** Derivative of the negative log-likelihood by the scale 1/T: how far the expected logit is above the true one. */
 function slopeAt(logits: readonly (readonly number[])[], y: readonly number[], scale: number): number {
   return logits.reduce((sum, row, i) => {
-    const expected = applyTemperature(row, 1 / scale).reduce(
-      (total, p, j) => (p === 0 ? total : total + p * row[j]!),
-      0,
-    );
-    return sum + expected - row[y[i]!]!;
+    const lead = (j: number) => row[j]! - row[y[i]!]!;
+    return sum + applyTemperature(row, 1 / scale).reduce((total, p, j) => (p === 0 ? total : total + p * lead(j)), 0);
   }, 0);
 }
 

@@ -38,7 +38,6 @@ export {
 export {
   averageRanks,
   cosine,
-  dot,
   euclidean,
   isZeroVector,
   kendallTauB,
@@ -75,7 +74,6 @@ export {
 export { type Overlap, type Rouge, type RougeTokenizer, rouge, rougeL, rougeN, rougeTokens } from './metrics/rouge.ts';
 export {
   clustersMatchingGold,
-  difference,
   type GoldEntailment,
   type GoldPairs,
   keepsContext,

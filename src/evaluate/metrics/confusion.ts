@@ -77,5 +77,5 @@ export function matthews(table: Confusion): number {
     both * n - sum(a.map((count, i) => count * b[i]!));
   const ofTruth = n * n - sum(truth.map((count) => count * count));
   const ofPredicted = n * n - sum(predicted.map((count) => count * count));
-  return ratio(covariance(truth, predicted, sum(diagonal(table))), Math.sqrt(ofTruth) * Math.sqrt(ofPredicted));
+  return ratio(covariance(truth, predicted, sum(diagonal(table))), Math.sqrt(ofTruth * ofPredicted));
 }
