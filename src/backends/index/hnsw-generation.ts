@@ -80,12 +80,12 @@ function checkOpening(head: Buffer, kind: Kind, name: string): string {
   const stored = { ...parsed.data.fingerprint, dimensions: parsed.data.dimensions };
   const given = { ...kind.fingerprint, dimensions: kind.dimensions };
   const keys: string[] = [...new Set([...Object.keys(stored), ...Object.keys(given)])];
-  const valueOf = (of: Readonly<Record<string, string | number>>, key: string) => of[key] ?? null;
-  const differing = keys.filter((key) => valueOf(stored, key) !== valueOf(given, key));
+  const valueAt = (of: Readonly<Record<string, string | number>>, key: string) => of[key] ?? null;
+  const differing = keys.filter((key) => valueAt(stored, key) !== valueAt(given, key));
   if (differing.length > 0) {
     // The name says it all where the models differ; otherwise what differs does.
     const shown = differing.includes('model') ? ['model'] : differing;
-    const tell = (of: typeof stored) => shown.map((key) => `${key} ${JSON.stringify(valueOf(of, key))}`).join(', ');
+    const tell = (of: typeof stored) => shown.map((key) => `${key} ${JSON.stringify(valueAt(of, key))}`).join(', ');
     throw new DiscernError(
       'INDEX_FINGERPRINT',
       `${name} was made with ${tell(stored)}, but the embedder has ${tell(given)}`,
