@@ -94,6 +94,34 @@ describe('onnxWorker', () => {
     },
   );
 
+  it('says what the model runs on, also before the first task', async () => {
+    const worker = open(
+      new URL(
+        `data:text/javascript,${encodeURIComponent(`
+          import { parentPort } from 'node:worker_threads';
+          parentPort.postMessage({ runtime: { kind: 'wasm', because: 'is not installed' } });
+          parentPort.on('message', (message) => message === 'close' && parentPort.close());
+        `)}`,
+      ),
+    );
+    expect(worker.knownRuntime).toBeNull();
+    expect(await worker.runtime()).toEqual({ kind: 'wasm', because: 'is not installed' });
+    expect(worker.knownRuntime).toEqual({ kind: 'wasm', because: 'is not installed' });
+    await worker.close();
+    await expect(worker.runtime()).rejects.toSatisfy(failure('BACKEND_CLOSED'));
+  });
+
+  it('gives the loss of its thread, and closing, to whoever asks what the model runs on', async () => {
+    await expect(open(new URL('file:///nowhere/onnx-worker.js')).runtime()).rejects.toSatisfy(
+      failure('BACKEND_FAILED'),
+    );
+    const silent = open(COUNTING);
+    const asked = silent.runtime();
+    const closing = silent.close();
+    await expect(asked).rejects.toSatisfy(failure('BACKEND_CLOSED'));
+    await closing;
+  });
+
   it('says so when the program itself is missing', async () => {
     const worker = open(new URL('file:///nowhere/onnx-worker.js'));
     await expect(worker.ask([task('x')], { urgent: true })).rejects.toSatisfy(failure('BACKEND_FAILED'));

