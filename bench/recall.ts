@@ -77,7 +77,7 @@ const seconds = async <T>(work: () => Promise<T>): Promise<[T, number]> => {
 };
 
 const sourceOf = (key: string, first: number, vectors: readonly Float32Array[]) => ({
-  source: { key, hash: 'h', passages: vectors.length },
+  source: { key, origin: 'bench', hash: 'h', passages: vectors.length },
   passages: vectors.map((_, i) => ({
     id: String(first + i),
     docId: key,

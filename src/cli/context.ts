@@ -29,6 +29,7 @@ export function ragOptions(config: Config, context: CliContext): RagOptions & { 
     onNotice: context.note,
     onIngestProgress: ({ phase, done, total }) => {
       if (phase === 'embed') ingest.update('embedding passages', done, total);
+      if (phase === 'index') ingest.update('building the search graph', done, total);
     },
     endProgress: () => {
       models.end();

@@ -19,7 +19,8 @@ const EMBED_CHUNK = 32;
 const HASH_AT_ONCE = 16;
 
 export interface IngestProgress {
-  readonly phase: 'read' | 'embed' | 'commit';
+  /** `index`: building what makes searches of many passages fast. */
+  readonly phase: 'read' | 'embed' | 'commit' | 'index';
   readonly done: number;
   readonly total: number;
 }
@@ -207,6 +208,7 @@ async function commit(
     });
     onProgress?.({ phase: 'commit', done: 1, total: 1 });
   }
+  await index.prepare?.({ signal, onProgress: (done, total) => onProgress?.({ phase: 'index', done, total }) });
   return {
     added: prepared.length - changed.length,
     changed: changed.length,

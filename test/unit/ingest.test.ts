@@ -234,3 +234,26 @@ describe('another folder of the same name', () => {
     await rm(root, { recursive: true });
   });
 });
+
+test('the index is prepared for searching after the commit', async () => {
+  const steps: string[] = [];
+  const inner = memoryIndex({ dimensions: 16 });
+  const index: PassageIndex = {
+    ...inner,
+    apply: async (change, options) => {
+      await inner.apply(change, options);
+      steps.push('apply');
+    },
+    prepare: async ({ onProgress } = {}) => {
+      steps.push('prepare');
+      onProgress?.(1, 2);
+    },
+  };
+  const documents = [{ id: 'a', text: 'The mill has two wheels.' }];
+  const phases: string[] = [];
+  const onProgress = ({ phase }: IngestProgress) => phases.push(phase);
+  const splitter = structureSplitter({ size: 200, overlap: 0 });
+  await ingestDocuments({ documents, splitter, embedder: hashEmbedder({ dimensions: 16 }), index, onProgress });
+  expect(steps).toEqual(['apply', 'prepare']);
+  expect(phases.at(-1)).toBe('index');
+});
