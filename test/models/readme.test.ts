@@ -46,11 +46,11 @@ describe('README', () => {
 });
 
 describe('examples', () => {
-  it('01-ask answers one question and declines or answers the other, from exact places', () => {
+  it('01-ask prints what its last comment says', () => {
     const { stdout, status } = run(`${root}node_modules/.bin/tsx`, ['examples/01-ask.ts']);
+    const said = readFileSync(`${root}examples/01-ask.ts`, 'utf8').split('// Prints:\n')[1]!;
     expect(status).toBe(0);
-    expect(stdout).toContain('Who looks after the swing bridge today?');
-    expect(stdout).toMatch(/\[1\] corpus\/\S+, \d+-\d+/);
+    expect(stdout.trim()).toBe(said.replaceAll(/^\/\/ {0,3}/gm, '').trim());
   });
 
   it('02-own-documents embeds once and then only what has changed', () => {
