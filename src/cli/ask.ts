@@ -4,7 +4,7 @@ import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
 import type { Answer, TraceEvent } from '../types.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
-import { addConfigFlags } from './options.ts';
+import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { failureText, safe } from './terminal.ts';
 import { citationLines, unansweredLine, whyLines } from './why.ts';
 
@@ -26,21 +26,7 @@ export function registerAsk(program: Command, context: CliContext): void {
     .option('--json', 'print the answer as JSON')
     .option('--trace <file>', 'write the trace, one JSON line: `discern replay` answers from it without models')
     .option('--no-why', 'print the answer and its citations only');
-  addConfigFlags(command, [
-    'retrieve',
-    'recall',
-    'rerank',
-    'critics',
-    'isRel',
-    'generate',
-    'weights',
-    'beam',
-    'budget',
-    'ingest',
-    'embedder',
-    'index',
-    'models',
-  ]);
+  addConfigFlags(command, [...ANSWER_GROUPS, 'ingest', 'embedder', 'index', 'models']);
   command.action(async (question: string, flags: AskFlags, self: Command) => {
     if (question.trim() === '') throw new DiscernError('INPUT_INVALID', 'the question is empty');
     const config = configOf(self, context);

@@ -19,6 +19,19 @@ function describe(option: Option): string {
   return `${option.description} (${choices}${bounds}default ${shown(option.default)})`;
 }
 
+/** The options that shape an answer. */
+export const ANSWER_GROUPS: readonly Group[] = [
+  'retrieve',
+  'recall',
+  'rerank',
+  'critics',
+  'isRel',
+  'generate',
+  'weights',
+  'beam',
+  'budget',
+];
+
 /** Adds a flag for each option of these groups, named by its dotted path. */
 export function addConfigFlags(command: Command, groups: readonly Group[]): Command {
   command.option('--config <file>', 'JSON file with options, as { "retrieve": { "mode": "never" } }');

@@ -6,7 +6,7 @@ import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
 import { readLines, splitLines } from './lines.ts';
-import { addConfigFlags } from './options.ts';
+import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { progressBar } from './terminal.ts';
 
 const QuestionRow = z.looseObject({
@@ -26,20 +26,7 @@ export function registerRun(program: Command, context: CliContext): void {
     .argument('<questions>', 'JSONL with { id?, question } on each line, .gz or not')
     .requiredOption('--index <dir>', 'folder of an index made by `discern ingest`')
     .requiredOption('--out <file>', 'traces, one JSON line each; failures go to <file>.failures.jsonl');
-  addConfigFlags(command, [
-    'retrieve',
-    'recall',
-    'rerank',
-    'critics',
-    'isRel',
-    'generate',
-    'weights',
-    'beam',
-    'budget',
-    'embedder',
-    'index',
-    'models',
-  ]);
+  addConfigFlags(command, [...ANSWER_GROUPS, 'embedder', 'index', 'models']);
   command.action(async (path: string, flags: { index: string; out: string }, self: Command) => {
     const questions = await readQuestions(path);
     const done = await finishedIds(flags.out);
