@@ -63,13 +63,14 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     async ask(question, { config: change = {}, signal, onEvent, id } = {}) {
       assembly.check();
       const current = parseConfig(mergeConfig(config, change));
-      const { parts, config: resolved } = await assembly.partsFor(current);
-      if (parts.recaller !== null && (await rag.info()).passages === 0)
+      // The index first: what is wrong with it is nearer to the user than what is wrong with a critic.
+      if (current.retrieve.mode !== 'never' && (await rag.info()).passages === 0)
         throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
           ...(options.documents !== undefined && {
             hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
           }),
         });
+      const { parts, config: resolved } = await assembly.partsFor(current);
       return answerQuestion(question, parts, resolved, { signal, onEvent, id });
     },
     async ingest(paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) {
