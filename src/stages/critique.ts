@@ -18,7 +18,10 @@ export async function critiqueAll<K extends ReflectionKind>(
   const batches = new Map<Critic, number[]>();
   requests.forEach(({ kind }, i) => {
     const critic = critics[kind];
-    if (critic !== null) batches.set(critic, [...(batches.get(critic) ?? []), i]);
+    if (critic === null) return;
+    const places = batches.get(critic);
+    if (places === undefined) batches.set(critic, [i]);
+    else places.push(i);
   });
   await Promise.all(
     [...batches].map(async ([critic, places]) => {
@@ -37,15 +40,14 @@ export async function critiqueAll<K extends ReflectionKind>(
 function checked(critique: Critique, kind: ReflectionKind, id: string): Critique {
   const labels: readonly string[] = REFLECTIONS[kind];
   const probs = critique.probs as Readonly<Record<string, number>>;
-  const keys = Object.keys(probs);
-  const sum = labels.reduce((total, label) => total + (probs[label] ?? Number.NaN), 0);
-  const sound =
-    critique.kind === kind &&
-    keys.length === labels.length &&
-    labels.every((label) => probs[label]! >= 0 && probs[label]! <= 1 + 1e-9) &&
-    Math.abs(sum - 1) <= 1e-6 &&
-    critique.mass > 0 &&
-    critique.mass <= 1 + 1e-9;
+  let sound = critique.kind === kind && Object.keys(probs).length === labels.length;
+  let sum = 0;
+  for (const label of labels) {
+    const value = probs[label]!;
+    sound &&= value >= 0 && value <= 1 + 1e-9;
+    sum += value;
+  }
+  sound &&= Math.abs(sum - 1) <= 1e-6 && critique.mass > 0 && critique.mass <= 1 + 1e-9;
   if (!sound)
     throw new DiscernError('CRITIC_INVALID', `${id} gave for ${kind}: ${JSON.stringify(critique).slice(0, 200)}`, {
       details: { kind },
