@@ -107,6 +107,7 @@ async function one(
 const corpus = await writeCorpus(rows, scratch);
 const rag = await createRag({
   documents: corpus.file,
+  moved: true, // the corpus stands in a new folder each time
   index: flags.index ?? join(scratch, 'index'),
   config: { ingest: { splitter: 'whole', size: 100_000 } },
 });

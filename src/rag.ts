@@ -12,6 +12,8 @@ import type { Answer, ReflectionKind, TraceEvent } from './types.ts';
 export interface RagOptions extends AssemblyOptions {
   /** Files or folders that are ingested before `createRag` returns. */
   readonly documents?: string | readonly string[];
+  /** The documents stand in another place than at the last ingest into this index. */
+  readonly moved?: boolean;
   readonly config?: ConfigInput;
   readonly onIngestProgress?: (progress: IngestProgress) => void;
 }
@@ -108,7 +110,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
   };
   if (options.documents !== undefined) {
     try {
-      ingested = await rag.ingest(options.documents, { signal: options.signal });
+      ingested = await rag.ingest(options.documents, { signal: options.signal, moved: options.moved });
     } catch (error) {
       await rag.close();
       throw error;
