@@ -38,7 +38,8 @@ export function columns(rows: readonly (readonly string[])[], indent = '  '): st
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with an escape
 const plainLength = (text: string): number => text.replace(/\u001b\[\d+m/g, '').length;
 
-export const style = pc;
+/** Colours for a terminal only: never into a pipe or a file, whatever else the environment says. */
+export const style = pc.createColors(process.stdout.isTTY === true && pc.isColorSupported);
 
 export interface Progress {
   update(title: string, done: number, total: number): void;
