@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(docs, name), text);
   writeFileSync(join(docs, 'nul.txt'), 'A ship\u0000 sails.');
   copyFileSync(fileURLToPath(new URL('../fixtures/documents/broken.pdf', import.meta.url)), join(docs, 'broken.pdf'));
-  rag = await createRag({ documents: docs, config: { models: { offline: true } } });
+  rag = await createRag({ documents: docs });
 });
 afterAll(() => rag.close());
 
@@ -129,7 +129,6 @@ describe('hostile text and the language model', () => {
     const own = await createRag({
       documents: one,
       config: {
-        models: { offline: true },
         isRel: { threshold: 0 },
         critics: { isRel: 'prompted' },
         generate: { withContext: 'gguf', maxTokens: 16 },

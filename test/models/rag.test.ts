@@ -14,7 +14,7 @@ import type { Answer } from '../../src/types.ts';
 import { CORPUS, temporaryFolder } from '../fixtures/cli/discern.ts';
 
 const dir = temporaryFolder();
-const OFFLINE: ConfigInput = { models: { offline: true } };
+const NO_CHANGE: ConfigInput = {};
 const QUESTIONS = [
   'When was the lighthouse on Little Hessel built?',
   'How heavy may a lorry be that crosses the swing bridge?',
@@ -39,7 +39,7 @@ const codeOf = async (promise: Promise<unknown>): Promise<string> => {
 
 let rag: Rag;
 beforeAll(async () => {
-  rag = await createRag({ documents: CORPUS, config: OFFLINE });
+  rag = await createRag({ documents: CORPUS, config: NO_CHANGE });
 });
 afterAll(() => rag.close());
 
@@ -84,7 +84,7 @@ describe('createRag', () => {
     for (let i = 0; i < 400; i++)
       writeFileSync(join(many, `${i}.txt`), `Barrel ${i} holds ${i * 3} herrings. `.repeat(9));
     const index = join(dir, 'many.index');
-    const own = await createRag({ index, config: OFFLINE });
+    const own = await createRag({ index, config: NO_CHANGE });
     try {
       const abort = new AbortController();
       let at = 0;
@@ -102,7 +102,7 @@ describe('createRag', () => {
   });
 
   it('can be closed twice, also while a question is asked; then it answers no more', async () => {
-    const own = await createRag({ documents: CORPUS, config: OFFLINE, index: join(dir, 'closing') });
+    const own = await createRag({ documents: CORPUS, config: NO_CHANGE, index: join(dir, 'closing') });
     const asked = codeOf(own.ask(QUESTIONS[1]!));
     await Promise.all([own.close(), own.close()]);
     await own.close();
@@ -146,7 +146,7 @@ describe('createRag', () => {
 
   it('puts no key into a trace, an error or an event', async () => {
     const key = 'sk-planted-9876543210';
-    const own = await createRag({ documents: CORPUS, config: OFFLINE, keys: { openai: key } });
+    const own = await createRag({ documents: CORPUS, config: NO_CHANGE, keys: { openai: key } });
     try {
       const events: unknown[] = [];
       const answer = await own.ask(QUESTIONS[0]!, { onEvent: (event) => events.push(event) });
