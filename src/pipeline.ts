@@ -72,7 +72,7 @@ export async function answerQuestion(
   const overBudget = (level: number): boolean => {
     const limit = spentLimit(log, config);
     if (limit === null) return false;
-    if (decisions.at(-1)?.about !== 'budget') {
+    if (!decisions.some(({ about }) => about === 'budget')) {
       log.emit({ type: 'budget-spent', level, limit, value: log.spent[limit] });
       decisions.push({
         about: 'budget',

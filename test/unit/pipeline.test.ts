@@ -271,6 +271,8 @@ describe('budget', () => {
   it('of 1 call has nothing to show, and says why', async () => {
     const answer = await answerQuestion(question, parts, configOf({ budget: { calls: 1 } }));
     expect(answer.unanswered).toEqual({ reason: 'budget', detail: 'the budget was spent before the first segment' });
+    expect(answer.decisions.filter(({ about }) => about === 'budget')).toHaveLength(1);
+    expect(ofType(answer, 'budget-spent')).toHaveLength(1);
   });
 
   it('of milliseconds counts model time', async () => {
