@@ -292,6 +292,7 @@ for (const size of flags.sizes.split(',').map(Number))
 process.stdout.write(await readFile(new URL('./results/recall.md', import.meta.url), 'utf8'));
 
 async function report(): Promise<void> {
+  const about = machine();
   const peerOf = (row: Row, engine: string) =>
     rows.find(
       (other) => other.engine.startsWith(engine) && other.data === row.data && other.passages === row.passages,
@@ -301,7 +302,7 @@ async function report(): Promise<void> {
   const text = `# Recall and speed of the passage index
 
 Vectors of ${DIMENSIONS} dimensions, ${QUERIES} held-out queries, k ${K}; the engines in turns, in one process.
-Written by \`bench/recall.ts\` on ${JSON.stringify(machine())}.
+${about.cpu}, ${about.cores} cores, Node ${about.node}, load ${about.load1} at the end. Made by \`npm run build && npx tsx bench/recall.ts\`.
 
 ${markdownTable(
   [
@@ -351,5 +352,5 @@ ${markdownTable(
   const folder = new URL('./results/', import.meta.url);
   await mkdir(folder, { recursive: true });
   await writeFile(new URL('recall.md', folder), text);
-  await writeFile(new URL('recall.json', folder), `${JSON.stringify({ machine: machine(), rows, adds }, null, 2)}\n`);
+  await writeFile(new URL('recall.json', folder), `${JSON.stringify({ machine: about, rows, adds }, null, 2)}\n`);
 }
