@@ -1,13 +1,4 @@
-import type {
-  Candidate,
-  Critique,
-  CritiqueRequest,
-  Metadata,
-  Passage,
-  ReflectionKind,
-  SourceDocument,
-  Span,
-} from './types.ts';
+import type { Candidate, Critique, CritiqueRequest, Passage, ReflectionKind, SourceDocument, Span } from './types.ts';
 
 /** Every asynchronous call takes a signal and stops soon after it fires, with `ABORTED`. */
 export interface CallOptions {
@@ -217,5 +208,3 @@ export interface Splitter {
   readonly id: string;
   split(document: SourceDocument): Promise<Passage[]>;
 }
-
-export type PassageMetadata = Metadata;

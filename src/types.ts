@@ -135,11 +135,11 @@ export interface AnswerSegment extends Segment {
   readonly citation: number | null;
 }
 
-export type UnansweredReason = 'no-evidence' | 'no-generator' | 'no-segment' | 'no-support' | 'refused' | 'budget';
+export type UnansweredReason = 'no-evidence' | 'no-generator' | 'no-segment' | 'no-support' | 'budget';
 
 /** A choice that was made, and how near it was to going the other way. */
 export interface Decision {
-  readonly about: 'retrieve' | 'isRel' | 'gate' | 'evidence' | 'support' | 'budget' | 'span';
+  readonly about: 'retrieve' | 'isRel' | 'budget';
   readonly outcome: string;
   /** The compared number and its threshold; null where the choice is not a comparison. */
   readonly value: number | null;

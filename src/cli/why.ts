@@ -38,7 +38,6 @@ const unansweredText: Record<NonNullable<Answer['unanswered']>['reason'], string
   'no-generator': 'No answer: there is no generator for it',
   'no-segment': 'No answer: the generator wrote nothing',
   'no-support': 'No answer: nothing that was written is supported',
-  refused: 'No answer: neither the documents nor the model are certain enough',
   budget: 'No answer: the budget was spent',
 };
 
@@ -89,7 +88,7 @@ export function whyLines(answer: Answer): string[] {
   return lines;
 }
 
-const isNotable = ({ about }: Decision): boolean => about === 'budget' || about === 'support' || about === 'gate';
+const isNotable = ({ about }: Decision): boolean => about === 'budget';
 
 function candidateLines(answer: Answer, passages: Readonly<Record<string, Passage>>): string[] {
   const recalled = eventsOf(answer, 'recall-end')[0];
