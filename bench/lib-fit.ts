@@ -1,15 +1,6 @@
 /** Small statistics for fitting curves: seeded randomness, a minimiser for a handful of parameters, and their figures. */
 
-/** Numbers in [0, 1) from a seed (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
+export { seededRandom as random } from '../src/text/random.ts';
 
 export function shuffle<T>(items: readonly T[], next: () => number): T[] {
   const mixed = [...items];

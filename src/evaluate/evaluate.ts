@@ -1,3 +1,4 @@
+export { seededRandom } from '../text/random.ts';
 export {
   applyIsotonic,
   applyPlatt,
@@ -62,7 +63,7 @@ export {
 } from './metrics/critics.ts';
 export { type Grades, type IrMeasure, type IrOptions, metricNames, metricOf, relevantCount } from './metrics/ir.ts';
 export { type MetricRow, meanOf, type Population, type QueryMeans, queryMeans } from './metrics/ir-means.ts';
-export { type MeanInterval, meanInterval, seededRandom } from './metrics/mean.ts';
+export { type MeanInterval, meanInterval } from './metrics/mean.ts';
 export { pairwiseAccuracy, rankByScore, type Scored } from './metrics/ranking.ts';
 export {
   type CalibrationError,

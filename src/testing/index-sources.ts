@@ -1,4 +1,5 @@
 import type { IndexChange } from '../contracts.ts';
+import { seededRandom } from '../text/random.ts';
 import type { Metadata, Passage } from '../types.ts';
 
 /** One source of a change. */
@@ -39,12 +40,7 @@ export function unit(vector: ArrayLike<number>): Float32Array {
 
 /** Vectors that look random and are the same in every run. */
 export function scatter(count: number, dimensions: number, seed = 1): Float32Array[] {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296 - 0.5;
-  };
+  const random = seededRandom(seed);
+  const next = () => random() - 0.5;
   return Array.from({ length: count }, () => unit(Array.from({ length: dimensions }, next)));
 }

@@ -10,6 +10,7 @@ import { parseConfig } from '../../src/config.ts';
 import type { Embedder, EmbedderFingerprint, PassageIndex } from '../../src/contracts.ts';
 import { createModelStore } from '../../src/models/store.ts';
 import { passageText } from '../../src/text/passage.ts';
+import { seededRandom } from '../../src/text/random.ts';
 import type { Passage } from '../../src/types.ts';
 import { discern, startDiscern, temporaryFolder } from '../fixtures/cli/discern.ts';
 
@@ -19,17 +20,6 @@ const dir = temporaryFolder();
 const docs = join(dir, 'docs');
 const index = join(dir, 'index');
 const partial = join(index, 'embedding.partial');
-
-/** A generator of numbers in 0..1 that begins anew in every run (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** The state of the documents: each generation changes, adds and drops some, and touches most. */
 function write(generation: number): void {
@@ -98,7 +88,7 @@ const partialSize = () => (existsSync(partial) ? statSync(partial).size : 0);
 describe('kill -9 during discern ingest', () => {
   it(`at ${KILLS} random moments leaves the state before or the one after, and loses no embedding work`, async () => {
     write(0);
-    const random = seeded(2026);
+    const random = seededRandom(2026);
     const began = performance.now();
     expect((await startIngest().ended).code).toBe(0);
     /** About how long the command takes; less after every run that was quicker than its kill. */

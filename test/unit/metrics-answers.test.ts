@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { containsGold, exactMatch, normalizeAnswer, tokenF1 } from '../../src/evaluate/metrics/answers.ts';
-import { meanInterval, seededRandom } from '../../src/evaluate/metrics/mean.ts';
+import { meanInterval } from '../../src/evaluate/metrics/mean.ts';
 import { hitAt, recallAt, reciprocalRankAt } from '../../src/evaluate/metrics/retrieval.ts';
+import { seededRandom } from '../../src/text/random.ts';
 
 interface Golden {
   readonly tolerance: number;

@@ -3,6 +3,7 @@ import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { getPrompt } from '../../prompts.ts';
 import { joinSegments } from '../../text/join.ts';
+import { seededRandom } from '../../text/random.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
@@ -23,17 +24,6 @@ interface Job {
 
 /** Sampling draws among this many of the likeliest tokens. */
 const TOP = 64;
-
-/** Small seeded generator of numbers in [0, 1) (mulberry32). */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The likeliest token, or one drawn at this temperature. */
 function pick({ best, logits }: Next, temperature: number, random: () => number): Token {

@@ -1,4 +1,5 @@
 import type { HierarchicalNSW } from 'hnswlib-node';
+import { seededRandom } from '../../text/random.ts';
 import { plain, type Rows, scanRange, topRows, type View } from './hnsw-rows.ts';
 
 /** Hits that the self-check compares: the default of recall.topK. */
@@ -61,7 +62,7 @@ export function selfCheck(
 
 /** The same queries for the same rows. */
 export function sampleQueries(rows: Rows, view: View, count: number): Float32Array[] {
-  const random = seeded(1);
+  const random = seededRandom(1);
   const pick = () => {
     for (;;) {
       const row = Math.floor(random() * view.count);
@@ -75,15 +76,4 @@ export function sampleQueries(rows: Rows, view: View, count: number): Float32Arr
     const length = Math.hypot(...middle);
     return length === 0 ? one.slice() : middle.map((value) => value / length);
   });
-}
-
-/** Mulberry32: small, and enough to draw samples. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

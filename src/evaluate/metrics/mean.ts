@@ -1,19 +1,10 @@
+import { seededRandom } from '../../text/random.ts';
+
 export interface MeanInterval {
   readonly mean: number;
   /** Percentile bootstrap interval of 95%. */
   readonly ci95: readonly [low: number, high: number];
   readonly n: number;
-}
-
-/** Numbers in [0, 1) from a seed (mulberry32): the same seed, the same numbers. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** The mean of at least one value, with its interval over resampled values. */
