@@ -125,6 +125,32 @@ export interface Critic {
   close(): Promise<void>;
 }
 
+/** Two texts about one question. For NLI the first is the premise. */
+export interface EntailmentRequest {
+  readonly question: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** Natural language inference, premise to hypothesis; the three sum to one. */
+export interface Entailed {
+  readonly contradiction: number;
+  readonly neutral: number;
+  readonly entailment: number;
+}
+
+/** Says whether answers mean the same: the material of semantic clusters and SePer. */
+export interface Entailment {
+  readonly id: string;
+  /** `entail`: three classes in one direction; `equivalent`: one symmetric probability. A part has at least one. */
+  readonly outputs: readonly ('entail' | 'equivalent')[];
+  /** One for each request, in order. Throws INPUT_INVALID where `outputs` lacks it. */
+  entail(requests: readonly EntailmentRequest[], options?: CallOptions): Promise<Entailed[]>;
+  /** P(both answers mean the same), 0..1; the order of the two does not matter. */
+  equivalent(requests: readonly EntailmentRequest[], options?: CallOptions): Promise<number[]>;
+  close(): Promise<void>;
+}
+
 /** One hypothesis to be extended by one segment from one passage (or from none). */
 export interface ExtendRequest {
   readonly question: string;

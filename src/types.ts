@@ -74,6 +74,8 @@ export interface Critique<K extends ReflectionKind = ReflectionKind> {
   readonly kind: K;
   readonly probs: Distribution<K>;
   readonly mass: number;
+  /** What the model said before calibration; absent where `probs` is that already. */
+  readonly raw?: Distribution<K>;
   /** Present when labels outside the returned ones could change the decision: upper bounds on their raw probability. */
   readonly undecided?: { readonly bounds: Readonly<Partial<Record<Label<K>, number>>> };
 }

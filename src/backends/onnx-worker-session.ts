@@ -15,8 +15,17 @@ export interface Output {
   readonly dims: readonly number[];
 }
 
+/** What the model is given for one text or one pair. */
+export interface Run {
+  readonly ids: readonly number[];
+  /** Where the second text begins; without it all is one text. */
+  readonly secondFrom?: number;
+  /** Numbers beside the text, for models that take them. */
+  readonly features?: readonly number[];
+}
+
 export interface OnnxSession {
-  run(ids: readonly number[]): Promise<Output>;
+  run(run: Run): Promise<Output>;
   release(): Promise<void>;
 }
 
@@ -27,7 +36,10 @@ export interface OnnxEngine {
 
 /** What is used of onnxruntime. Both packages have it, in declarations of their own. */
 interface Library<T> {
-  readonly Tensor: new (type: 'int64', data: BigInt64Array, dims: readonly number[]) => T;
+  readonly Tensor: {
+    new (type: 'int64', data: BigInt64Array, dims: readonly number[]): T;
+    new (type: 'float32', data: Float32Array, dims: readonly number[]): T;
+  };
 }
 interface Opened<T> {
   readonly inputNames: readonly string[];
@@ -78,16 +90,18 @@ async function wasmEngine(because: string): Promise<OnnxEngine> {
 
 function session<T>({ Tensor }: Library<T>, opened: Opened<T>): OnnxSession {
   return {
-    async run(ids) {
+    async run({ ids, secondFrom = ids.length, features = [] }) {
       const feeds: Record<string, T> = {};
       for (const name of opened.inputNames) {
-        const fill =
-          name === 'input_ids' ? (i: number) => BigInt(ids[i]!) : name === 'attention_mask' ? () => 1n : () => 0n;
-        feeds[name] = new Tensor(
-          'int64',
-          BigInt64Array.from(ids, (_, i) => fill(i)),
-          [1, ids.length],
-        );
+        if (name === 'features') {
+          feeds[name] = new Tensor('float32', Float32Array.from(features), [1, features.length]);
+          continue;
+        }
+        const values = new BigInt64Array(ids.length);
+        if (name === 'input_ids') for (let i = 0; i < ids.length; i++) values[i] = BigInt(ids[i]!);
+        else if (name === 'attention_mask') values.fill(1n);
+        else if (name === 'token_type_ids') values.fill(1n, secondFrom);
+        feeds[name] = new Tensor('int64', values, [1, ids.length]);
       }
       const { data, dims } = (await opened.run(feeds))[opened.outputNames[0]!]!;
       return { data: data as Float32Array, dims };

@@ -1,6 +1,7 @@
 /** The program of a worker thread that owns one ONNX session and its tokenizer: `run` blocks whatever thread calls it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
+import { type ClassifyTask, type PairTask, pairAnswers } from './onnx-worker-pairs.ts';
 import { loadEngine, type OnnxRuntime, type Output } from './onnx-worker-session.ts';
 import { loadTokenizer } from './onnx-worker-tokenizer.ts';
 
@@ -15,12 +16,10 @@ export interface OnnxWorkerData {
 export type OnnxMessage = { readonly job: number; readonly task: OnnxTask } | 'close';
 
 /** What a session can be asked. Each kind of answer is one more member here. */
-export type OnnxTask = {
-  readonly type: 'embed';
-  readonly text: string;
-  readonly maxTokens: number;
-  readonly pooling: 'cls' | 'mean';
-};
+export type OnnxTask =
+  | { readonly type: 'embed'; readonly text: string; readonly maxTokens: number; readonly pooling: 'cls' | 'mean' }
+  | ClassifyTask
+  | PairTask;
 
 export type OnnxReply =
   /** The first message: what the model will run on. */
@@ -34,10 +33,13 @@ const port = parentPort!;
 async function main(): Promise<void> {
   const engine = await loadEngine();
   port.postMessage({ runtime: engine.runtime } satisfies OnnxReply);
-  const [encode, session] = await Promise.all([loadTokenizer(tokenizer), engine.open(model, threads)]);
+  const [reader, session] = await Promise.all([loadTokenizer(tokenizer), engine.open(model, threads)]);
+  const pairs = pairAnswers(reader, session);
 
-  const answer = async (task: OnnxTask): Promise<Float32Array> =>
-    unit(pool(await session.run(encode(task.text, task.maxTokens)), task.pooling));
+  const answer = async (task: OnnxTask): Promise<Float32Array> => {
+    if (task.type !== 'embed') return pairs(task);
+    return unit(pool(await session.run({ ids: reader.encode(task.text, task.maxTokens) }), task.pooling));
+  };
 
   // Leaving by itself: a thread that is terminated inside the native code takes the whole process down.
   let last: Promise<unknown> = Promise.resolve();

@@ -1,13 +1,13 @@
+import { type Isotonic, softmax } from '../calibration.ts';
 import { logSumExp } from '../text/math.ts';
+
+export { applyIsotonic, type Isotonic } from '../calibration.ts';
 
 /** Calibration: what turns a critic's raw scores into probabilities that come true. Fits are deterministic. */
 
 /** Softmax of logits divided by a temperature, in log space. */
-export function applyTemperature(logits: readonly number[], temperature: number): number[] {
-  const scaled = logits.map((logit) => logit / temperature);
-  const total = logSumExp(scaled);
-  return scaled.map((value) => Math.exp(value - total));
-}
+export const applyTemperature = (logits: readonly number[], temperature: number): number[] =>
+  softmax(logits.map((logit) => logit / temperature));
 
 /** Mean negative log-likelihood of the true classes at a temperature. Null without items. */
 export function temperatureNll(
@@ -114,12 +114,6 @@ function fitLogistic(scores: readonly number[], targets: readonly number[]): Pla
   return { slope: a / spread, intercept: b - (a * centre) / spread };
 }
 
-/** Points of a curve that never falls, by rising x. */
-export interface Isotonic {
-  readonly x: readonly number[];
-  readonly y: readonly number[];
-}
-
 /** The closest rising curve (least squares): values at equal x are averaged, then adjacent violators are pooled. */
 export function fitIsotonic(x: readonly number[], y: readonly number[]): Isotonic {
   const groups = new Map<number, { sum: number; weight: number }>();
@@ -141,14 +135,4 @@ export function fitIsotonic(x: readonly number[], y: readonly number[]): Isotoni
     x: points.map(([value]) => value),
     y: pools.flatMap(({ sum, weight, size }) => Array.from({ length: size }, () => sum / weight)),
   };
-}
-
-/** The curve at a score: a straight line between its points, its ends outside. Null where nothing was fitted. */
-export function applyIsotonic({ x, y }: Isotonic, score: number): number | null {
-  if (x.length === 0) return null;
-  const above = x.findIndex((value) => value >= score);
-  if (above === -1) return y.at(-1)!;
-  if (above === 0 || x[above] === score) return y[above]!;
-  const [x0, x1, y0, y1] = [x[above - 1]!, x[above]!, y[above - 1]!, y[above]!];
-  return y0 + ((score - x0) / (x1 - x0)) * (y1 - y0);
 }

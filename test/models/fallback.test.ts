@@ -41,11 +41,13 @@ async function child(body: string): Promise<unknown> {
 describe('without native packages', () => {
   it('both tokenizer libraries give the same ids', async () => {
     const path = model.files['tokenizer.json']!.path;
-    const one = await loadTokenizer(path, await transformersReader());
-    const other = await loadTokenizer(path, await tokenizersReader());
+    const { encode: one, pairFrame } = await loadTokenizer(path, await transformersReader());
+    const { encode: other, pairFrame: otherFrame } = await loadTokenizer(path, await tokenizersReader());
     const texts = [...TEXTS, ...HOSTILE_TEXTS, '王安石是宋朝的政治家。', '👩‍👩‍👧 🎉', '[CLS] a [SEP] <|im_end|> </s>'];
     for (const text of texts) expect(other(text, 512), text.slice(0, 40)).toEqual(one(text, 512));
     expect(one('The ferry', 512)).toEqual([101, 1996, 7115, 102]);
+    expect(pairFrame).toEqual({ before: [101], between: [102], after: [102] });
+    expect(otherFrame).toEqual(pairFrame);
   });
 
   it('embeds on WebAssembly nearly as the native runtime does, and tells it', async () => {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type Encode,
   loadTokenizer,
+  type Tokenizer,
   tokenizersReader,
   transformersReader,
 } from '../../src/backends/onnx-worker-tokenizer.ts';
@@ -88,11 +88,11 @@ const READERS = { 'transformers.js': transformersReader, 'tokenizers.js': tokeni
 
 describe.each(Object.entries(READERS))('loadTokenizer with %s', (_, reader) => {
   let dir = '';
-  let encode: Encode;
+  let encode: Tokenizer['encode'];
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'discern-tokenizer-'));
     await writeFile(join(dir, 'tokenizer.json'), JSON.stringify(FILE));
-    encode = await loadTokenizer(join(dir, 'tokenizer.json'), await reader());
+    encode = (await loadTokenizer(join(dir, 'tokenizer.json'), await reader())).encode;
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
