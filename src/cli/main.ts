@@ -6,6 +6,7 @@ import { registerAsk } from './ask.ts';
 import { registerConformance } from './conformance.ts';
 import { type CliContext, configOf } from './context.ts';
 import { readEnvironment } from './environment.ts';
+import { registerEval } from './eval.ts';
 import { registerIngest } from './ingest.ts';
 import { registerModels } from './models.ts';
 import { addConfigFlags } from './options.ts';
@@ -42,6 +43,7 @@ registerIngest(program, context);
 registerRun(program, context);
 registerReplay(program, context);
 registerConformance(program, context);
+registerEval(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 
