@@ -8,9 +8,11 @@ import {
   createEmbedder,
   createGenerator,
   createReranker,
+  openClassifier,
   openIndex,
   type PresetContext,
   type PresetCritic,
+  type PresetReranker,
 } from './presets.ts';
 import { embeddingRecaller } from './stages/recall.ts';
 import { REFLECTIONS, type ReflectionKind } from './types.ts';
@@ -43,7 +45,7 @@ export interface Assembly {
   tellNotice(): Promise<void>;
   /** `create`: a folder without an index becomes one. */
   index(create?: boolean): Promise<PassageIndex>;
-  /** The parts that this config can need, and the config with fitted thresholds filled in. */
+  /** The parts that this config can need, and the config with fitted values filled in. */
   partsFor(config: Config): Promise<{ parts: Parts; config: Config }>;
   /** Throws BACKEND_CLOSED after `close`. */
   check(): void;
@@ -51,6 +53,7 @@ export interface Assembly {
 }
 
 const NO_CRITIC = { critic: null, isRelThreshold: null };
+const NO_RERANKER = { reranker: null, mix: null };
 
 export function createAssembly(config: Config, options: AssemblyOptions): Assembly {
   const { parts: own = {}, keys = {}, signal } = options;
@@ -63,17 +66,24 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     keys,
     embedder,
     vectorsOf: async (ids) => (await index()).vectors(ids),
+    classifier,
     signal,
   });
   const embedder = async () =>
     own.embedder ?? shelf.once('embedder', async (own) => own(await createEmbedder(contextOf(config))));
   const told = new Set<string>();
-  async function tellNotice(): Promise<void> {
-    const text = (await (await embedder()).notice?.()) ?? null;
+  function tell(text: string | null): void {
     if (text === null || told.has(text)) return;
     told.add(text);
     options.onNotice?.(text);
   }
+  const tellNotice = async () => tell((await (await embedder()).notice?.()) ?? null);
+  const classifier = (folder: string) =>
+    shelf.once(`classifier ${folder}`, async (own) => {
+      const opened = own(await openClassifier(folder, signal));
+      tell(await opened.notice());
+      return opened;
+    });
   const index = async (create = options.index === undefined) =>
     own.index ??
     shelf.once('index', async (own) => own(await openIndex(config, await embedder(), options.index ?? null, create)));
@@ -101,10 +111,15 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     return shelf.once(key, async (own) => own(await createGenerator(name, contextOf(current))));
   }
 
-  async function rerankerOf(current: Config): Promise<Reranker | null> {
-    const { backend } = current.rerank;
-    if (own.reranker || backend === 'none') return own.reranker ?? null;
-    return shelf.once(`reranker ${backend}`, async (own) => own(await createReranker(backend, contextOf(current))));
+  async function rerankerOf(current: Config): Promise<PresetReranker | typeof NO_RERANKER> {
+    const { backend, model } = current.rerank;
+    if (own.reranker) return { reranker: own.reranker, mix: null };
+    if (backend === 'none') return NO_RERANKER;
+    return shelf.once(`reranker ${JSON.stringify([backend, model])}`, async (own) => {
+      const made = await createReranker(backend, contextOf(current));
+      own(made.reranker);
+      return made;
+    });
   }
 
   return {
@@ -129,11 +144,12 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       }
       // Before the parts are named in a trace: by then the embedder knows what it runs on.
       if (retrieves) await tellNotice();
+      const { reranker, mix } = retrieves ? await rerankerOf(current) : NO_RERANKER;
       const { withContext, closedBook } = current.generate;
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
       const parts: Parts = {
         recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
-        reranker: retrieves ? await rerankerOf(current) : null,
+        reranker,
         critics,
         generators: {
           withContext: retrieves ? (own.withContext ?? (await generatorOf(withContext, current))) : null,
@@ -141,7 +157,8 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         },
       };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
-      return { parts, config: { ...current, isRel } };
+      const rerank = { ...current.rerank, mix: current.rerank.mix ?? mix ?? (reranker && 1) };
+      return { parts, config: { ...current, isRel, rerank } };
     },
     check: shelf.check,
     close: shelf.close,

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { DiscernError } from './errors.ts';
 
 const name = (description: string) => z.string().min(1).meta({ description });
+const criticName = (token: string, names: string) =>
+  name(`critic for ${token}: ${names}, or the name or folder of a classifier critic such as mini; none = not asked`);
 const limit = (description: string) => z.number().positive().nullable().default(null).meta({ description });
 
 /** The one place where an option, its default, its bounds and its sentence stand. Flags, help and tables derive from it. */
@@ -101,10 +103,16 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   rerank: z
     .strictObject({
-      backend: z
-        .enum(['none', 'embedding'])
-        .default('none')
-        .meta({ description: 'second ranking of the recalled passages; none keeps the order of recall' }),
+      backend: name(
+        'second ranking of the recalled passages: none, embedding, onnx, or the name or folder of a classifier critic such as mini',
+      ).default('none'),
+      model: name('folder of a cross-encoder for onnx, which needs it: model.onnx, tokenizer.json, config.json')
+        .nullable()
+        .default(null),
+      mix: z.number().min(0).max(1).nullable().default(null).meta({
+        description:
+          "share of the reranker's score in the final order, the rest is recall's; none = the value fitted for the reranker, else 1",
+      }),
       topN: z
         .int()
         .min(1)
@@ -115,10 +123,10 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   critics: z
     .strictObject({
-      retrieve: name('critic for Retrieve; none = not asked').nullable().default(null),
-      isRel: name('critic for IsREL; none = not asked').nullable().default('embedding'),
-      isSup: name('critic for IsSUP; none = not asked').nullable().default('embedding'),
-      isUse: name('critic for IsUSE; none = not asked').nullable().default(null),
+      retrieve: criticName('Retrieve', 'prompted').nullable().default(null),
+      isRel: criticName('IsREL', 'embedding, prompted').nullable().default('embedding'),
+      isSup: criticName('IsSUP', 'embedding, prompted').nullable().default('embedding'),
+      isUse: criticName('IsUSE', 'prompted').nullable().default(null),
       model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
         'smollm2-135m-instruct',
       ),
@@ -162,6 +170,22 @@ export const ConfigSchema = z.strictObject({
       quoteGain: z.number().min(0).max(1).default(0.5).meta({
         description:
           'share of the words of the question, rare ones counting more, that another quoted sentence must add',
+      }),
+      quoteNear: z.number().min(0).max(2).nullable().default(null).meta({
+        description:
+          'a second quoted sentence may add less, a tenth, where its similarity to the question is at most so far below that of the first; none = it may not',
+      }),
+      quoteRanker: name(
+        'classifier critic that ranks quoted sentences beside the embedder, such as mini; none = the embedder alone',
+      )
+        .nullable()
+        .default(null),
+      quoteMix: z.number().min(0).max(1).default(0.5).meta({
+        description: "share of generate.quoteRanker in the ranking of quoted sentences, the rest is the embedder's",
+      }),
+      quotes: z.int().min(0).max(20).default(0).meta({
+        description:
+          'sentences of each passage that are quoted as further candidates beside what the language model writes, without a likelihood term; 0 = none',
       }),
     })
     .prefault({}),
@@ -234,8 +258,10 @@ export function parseConfig(input: unknown = {}): Config {
   return config;
 }
 
-const baseName = (value: string): string =>
-  /^([A-Za-z]:)?[\\/]|^\.{1,2}[\\/]/.test(value) ? value.split(/[\\/]/).pop()! : value;
+const lastPart = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path;
+
+/** A model's name, where a slash may be a hub's, or the last part of a path. */
+const baseName = (value: string): string => (/^([A-Za-z]:)?[\\/]|^\.{1,2}[\\/]/.test(value) ? lastPart(value) : value);
 
 /** The config as a trace may hold it: no folders of this machine, and of an address only what names the server. */
 export function publicConfig(config: Config): Config {
@@ -243,11 +269,20 @@ export function publicConfig(config: Config): Config {
     const { protocol, host, pathname } = new URL(url);
     return `${protocol}//${host}${pathname.replace(/\/$/, '')}`;
   };
+  const { retrieve, isRel, isSup, isUse, model } = config.critics;
+  const folder = (name: string | null) => name && lastPart(name);
   return {
     ...config,
     models: { ...config.models, dir: null, hub: address(config.models.hub) },
     embedder: { ...config.embedder, model: baseName(config.embedder.model) },
-    critics: { ...config.critics, model: baseName(config.critics.model) },
+    rerank: { ...config.rerank, backend: lastPart(config.rerank.backend), model: folder(config.rerank.model) },
+    critics: {
+      retrieve: folder(retrieve),
+      isRel: folder(isRel),
+      isSup: folder(isSup),
+      isUse: folder(isUse),
+      model: baseName(model),
+    },
     generate: {
       ...config.generate,
       model: baseName(config.generate.model),

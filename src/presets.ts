@@ -3,6 +3,8 @@ import type { Critic, Embedder, Generator, Loader, PassageIndex, Reranker, Split
 import { DiscernError } from './errors.ts';
 import type { ModelStore } from './models/store.ts';
 
+export type Classifier = import('./backends/classifier.ts').Classifier;
+
 /** What backends are made with. Nothing is loaded before the first use. */
 export interface PresetContext {
   readonly config: Config;
@@ -12,7 +14,15 @@ export interface PresetContext {
   readonly embedder: () => Promise<Embedder>;
   /** Vectors that the index holds already. */
   readonly vectorsOf: (ids: readonly string[]) => Promise<(Float32Array | null)[]>;
+  /** The classifier in a folder: loaded once for all that ask it, and not theirs to close. */
+  readonly classifier: (folder: string) => Promise<Classifier>;
   readonly signal?: AbortSignal;
+}
+
+export interface PresetReranker {
+  readonly reranker: Reranker;
+  /** Share of its score in the final order that was fitted for it; null where none was. */
+  readonly mix: number | null;
 }
 
 export interface PresetCritic {
@@ -36,10 +46,10 @@ const EMBEDDERS: Makers<Embedder> = {
   },
 };
 
-const RERANKERS: Makers<Reranker> = {
+const RERANKERS: Makers<PresetReranker> = {
   async embedding({ embedder, vectorsOf }) {
     const { embeddingReranker } = await import('./backends/reranker/embedding.ts');
-    return embeddingReranker({ embedder: await embedder(), vectorsOf });
+    return { reranker: embeddingReranker({ embedder: await embedder(), vectorsOf }), mix: null };
   },
 };
 
@@ -83,24 +93,52 @@ const GENERATORS: Makers<Generator> = {
   },
 };
 
+const makerOf = <T>(makers: Makers<T>, name: string) => (Object.hasOwn(makers, name) ? makers[name] : undefined);
+
+const unknown = (role: string, name: string, known: readonly string[]) =>
+  new DiscernError('BACKEND_UNKNOWN', `no ${role} is called "${name}"; there are: ${known.join(', ')}`);
+
 function pick<T>(makers: Makers<T>, role: string, name: string): Makers<T>[string] {
-  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
-  if (make === undefined)
-    throw new DiscernError(
-      'BACKEND_UNKNOWN',
-      `no ${role} is called "${name}"; there are: ${Object.keys(makers).join(', ')}`,
-    );
+  const make = makerOf(makers, name);
+  if (make === undefined) throw unknown(role, name, Object.keys(makers));
   return make;
+}
+
+/** The classifier of this name or path. `others` are the names that the role knows beside it. */
+async function classifierNamed(name: string, role: string, others: readonly string[], context: PresetContext) {
+  const { classifierFolder } = await import('./backends/classifier-folder.ts');
+  const folder = await classifierFolder(name);
+  if (folder === null) throw unknown(role, name, [...others, 'mini', 'or a folder with a critic.json']);
+  return context.classifier(folder);
+}
+
+/** Loads nothing yet, but checks the files. Whoever asks closes it. */
+export async function openClassifier(folder: string, signal?: AbortSignal): Promise<Classifier> {
+  const [{ createClassifier }, { loadClassifier }] = await Promise.all([
+    import('./backends/classifier.ts'),
+    import('./backends/classifier-definition.ts'),
+  ]);
+  return createClassifier({ files: await loadClassifier(folder, signal) });
 }
 
 export const createEmbedder = (context: PresetContext): Promise<Embedder> =>
   pick(EMBEDDERS, 'embedder', context.config.embedder.backend)(context);
 
-export const createReranker = (name: string, context: PresetContext): Promise<Reranker> =>
-  pick(RERANKERS, 'reranker', name)(context);
+export async function createReranker(name: string, context: PresetContext): Promise<PresetReranker> {
+  const make = makerOf(RERANKERS, name);
+  if (make) return make(context);
+  const classifier = await classifierNamed(name, 'reranker', ['none', ...Object.keys(RERANKERS)], context);
+  const { classifierReranker } = await import('./backends/reranker/classifier.ts');
+  return { reranker: classifierReranker(classifier), mix: classifier.definition.rerankMix };
+}
 
-export const createCritic = (name: string, context: PresetContext): Promise<PresetCritic> =>
-  pick(CRITICS, 'critic', name)(context);
+export async function createCritic(name: string, context: PresetContext): Promise<PresetCritic> {
+  const make = makerOf(CRITICS, name);
+  if (make) return make(context);
+  const classifier = await classifierNamed(name, 'critic', Object.keys(CRITICS), context);
+  const { classifierCritic } = await import('./backends/critic/classifier.ts');
+  return { critic: classifierCritic(classifier), isRelThreshold: classifier.definition.isRelThreshold };
+}
 
 export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>
   pick(GENERATORS, 'generator', name)(context);

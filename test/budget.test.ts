@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { classifierCritic } from '../src/backends/critic/classifier.ts';
+import { classifierReranker } from '../src/backends/reranker/classifier.ts';
 import type { Critic, Generator, Reranker } from '../src/contracts.ts';
 import { answerQuestion } from '../src/pipeline.ts';
 import { scriptedCritic } from '../src/testing/scripted-critic.ts';
 import { scriptedGenerator } from '../src/testing/scripted-generator.ts';
+import { countingClassifier } from './fixtures/counting-classifier.ts';
 import { configOf, listRecaller, partsOf, passageOf } from './unit/parts.ts';
 
 /** How often each part is called for one question, and with how many requests. A raise needs a reason in its commit. */
@@ -86,5 +89,40 @@ describe('model calls of a question', () => {
       extend: 1,
       extensions: 1,
     });
+  });
+});
+
+describe('model runs of a classifier that is reranker and critic', () => {
+  const passages = Array.from({ length: 60 }, (_, i) => passageOf(`p${i}`, `The old tower number ${i} stands here.`));
+  async function countRuns(reranks: boolean, questions: readonly string[]) {
+    const { classifier, runs } = countingClassifier();
+    const critic = classifierCritic(classifier);
+    const parts = partsOf({
+      passages,
+      ...(reranks && { reranker: classifierReranker(classifier) }),
+      critics: { retrieve: critic, isRel: critic, isSup: critic, isUse: critic },
+      withContext: scriptedGenerator(() => ['The old tower stands here.']),
+    });
+    const config = configOf({ recall: { topK: 50 }, rerank: { topN: 5 }, retrieve: { mode: 'adaptive' } });
+    for (const question of questions) {
+      const { unanswered, trace } = await answerQuestion(question, parts, config);
+      expect(unanswered).toBe(null);
+      expect(trace.facts.filter(({ role }) => role === 'rerank')).toHaveLength(reranks ? 50 : 0);
+    }
+    return runs;
+  }
+  const question = 'Where is the old tower?';
+
+  it('topK 50: one run for each to rerank, and none for isRel of the topN', async () => {
+    expect(await countRuns(true, [question])).toEqual({ retrieve: 1, isRel: 50, isSup: 5, isUse: 1 });
+  });
+
+  it('without rerank: isRel of the topN alone', async () => {
+    expect(await countRuns(false, [question])).toEqual({ retrieve: 1, isRel: 5, isSup: 5, isUse: 1 });
+  });
+
+  it('the same question again costs nothing, another one its own runs', async () => {
+    expect(await countRuns(true, [question, question])).toMatchObject({ isRel: 50, isSup: 5 });
+    expect(await countRuns(true, [question, 'Who sees the old tower?'])).toMatchObject({ isRel: 100, isSup: 10 });
   });
 });

@@ -58,11 +58,17 @@ const PICK: Readonly<Record<Head, number>> = {
 
 const KEPT = 8192;
 
-/** Loads by the first call, in a thread of its own; one request is one run, so nothing is padded. */
-export function createClassifier({ files, threads = 1, tokensOf, cache = KEPT }: ClassifierOptions): Classifier {
+/**
+ * Loads by the first call, in a thread of its own; one request is one run, so nothing is padded. `start` makes what
+ * runs the model.
+ */
+export function createClassifier(
+  { files, threads = 1, tokensOf, cache = KEPT }: ClassifierOptions,
+  start: typeof onnxWorker = onnxWorker,
+): Classifier {
   const { definition, model, tokenizer } = files;
   const id = `${definition.id}@${definition.version}`;
-  const worker = onnxWorker(id, { model, tokenizer, threads });
+  const worker = start(id, { model, tokenizer, threads });
   const known = cache > 0 ? new LRUCache<string, number[]>({ max: cache }) : null;
 
   async function logits(head: Head, requests: readonly HeadRequest[], { signal }: CallOptions = {}) {

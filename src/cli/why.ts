@@ -110,8 +110,11 @@ function candidateLines(answer: Answer, passages: Readonly<Record<string, Passag
   });
   const dropped = judged.passages.filter(({ kept: stays }) => !stays).length;
   const rule = `P(relevant) above ${number(judged.threshold)}`;
+  const mix = answer.trace.config.rerank.mix ?? 1;
+  const order = `  ordered by ${number(mix)} x rerank + ${number(1 - mix)} x recall, each standardised over the recalled`;
   return [
     `  recalled ${count(recalled.candidates.length, 'passage')}, ${kept.kept.length} went to the critic, ${dropped} dropped (kept: ${rule})`,
+    ...(kept.kept.some(({ score }) => score !== null) && mix < 1 ? [order] : []),
     ...columns(rows),
   ];
 }

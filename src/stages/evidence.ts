@@ -99,6 +99,7 @@ export async function gatherEvidence(
           queries.map(({ query }) => query),
           { ...options, topK: config.recall.topK },
         );
+  const { topN, mix } = config.rerank;
   const kept: Candidate[][] = [];
   for (const [i, list] of lists.entries()) {
     log.emit({
@@ -111,7 +112,7 @@ export async function gatherEvidence(
       queries[i]!.question,
       list,
       mayAsk() ? reranker : null,
-      config.rerank.topN,
+      { topN, mix: mix ?? 1 },
       options,
     );
     log.emit({

@@ -49,6 +49,7 @@ describe('options', () => {
     const config = configFrom(
       flagsOf(
         ...['--critics.isRel', 'none', '--budget.calls', '12', '--models.offline', 'true'],
+        ...['--rerank.backend', 'mini', '--rerank.mix', '0.6', '--rerank.topN', '3'],
         ...['--models.sources', 'pypi, maven', '--isRel.threshold', '0.25', '--weights.isUse', '-1.5'],
       ),
       EMPTY,
@@ -56,6 +57,7 @@ describe('options', () => {
     expect(config.critics.isRel).toBeNull();
     expect(config.budget.calls).toBe(12);
     expect(config.models).toMatchObject({ offline: true, sources: ['pypi', 'maven'] });
+    expect(config.rerank).toEqual({ backend: 'mini', model: null, mix: 0.6, topN: 3 });
     expect(config.isRel.threshold).toBe(0.25);
     expect(config.weights.isUse).toBe(-1.5);
   });
@@ -71,6 +73,8 @@ describe('options', () => {
     ['--ingest.overlap', '1000', 'must be below ingest.size (1000)'],
     ['--embedder.model', '', 'embedder.model'],
     ['--rerank.topN', 'none', 'takes a number'],
+    ['--rerank.mix', '1.5', 'rerank.mix'],
+    ['--rerank.backend', '', 'rerank.backend'],
   ])('%s "%s" is refused', (flag, value, said) => {
     try {
       configFrom(flagsOf(flag, value), EMPTY);
@@ -112,13 +116,16 @@ describe('options', () => {
     const config = parseConfig({
       models: { dir: '/home/ada/models', hub: 'https://ada:pass@mirror.test/hub/?token=abc' },
       embedder: { model: '/home/ada/models/own' },
-      critics: { model: './weights/critic.gguf' },
+      rerank: { backend: '/home/ada/critics/mine/2', model: './weights/cross-encoder/' },
+      critics: { model: './weights/critic.gguf', isRel: 'weights/mine/2', isSup: '..\\weights\\mine', isUse: 'mini@1' },
       generate: { model: 'C:\\Users\\ada\\big.gguf', baseUrl: 'http://ada:pass@localhost:1234/v1?key=abc' },
     });
     const text = JSON.stringify(publicConfig(config));
-    expect(text).not.toMatch(/home|Users|ada|pass|abc|weights\//);
+    expect(text).not.toMatch(/home|Users|ada|pass|abc|weights[\\/]/);
     expect(publicConfig(config).embedder.model).toBe('own');
     expect(publicConfig(config).critics.model).toBe('critic.gguf');
+    expect(publicConfig(config).rerank).toMatchObject({ backend: '2', model: 'cross-encoder' });
+    expect(publicConfig(config).critics).toMatchObject({ retrieve: null, isRel: '2', isSup: 'mine', isUse: 'mini@1' });
     expect(publicConfig(config).generate).toMatchObject({ model: 'big.gguf', baseUrl: 'http://localhost:1234/v1' });
     expect(parseConfig(publicConfig(config))).toEqual(publicConfig(config));
   });
