@@ -1,7 +1,7 @@
 /** What a worker answers about texts that are read together: our classifiers with several heads, and any cross-encoder. */
 import { LRUCache } from 'lru-cache';
 import { softmax } from '../calibration.ts';
-import { wordReader } from '../text/overlap.ts';
+import { type WordReader, wordReader } from '../text/overlap.ts';
 import { type Head, type InputFrame, type InputSizes, inputsOf, windowsOf } from './classifier-input.ts';
 import type { OnnxSession } from './onnx-worker-session.ts';
 import type { Tokenizer } from './onnx-worker-tokenizer.ts';
@@ -30,7 +30,8 @@ export interface PairTask {
   readonly first: Part;
   readonly last: Part;
   readonly sizes: InputSizes;
-  /** Gives 1 as the type of the second text. */
+  /** Whether the model knows two token types: then, where it takes any, the second text has type 1. */
+  readonly twoTypes: boolean;
   readonly pick: number;
 }
 
@@ -41,7 +42,7 @@ export function pairAnswers(
   tokenizer: Tokenizer,
   session: OnnxSession,
 ): (task: ClassifyTask | PairTask) => Promise<Float32Array> {
-  const read = wordReader(tokenizer.vocabulary);
+  let reader: WordReader | null = null; // of no use to a model that only reads pairs
   const known = new LRUCache<string, readonly number[]>({ max: KEPT_TEXTS });
   const idsOf = (part: Part, most: number): readonly number[] => {
     if (typeof part !== 'string') return [...part.subarray(0, most)];
@@ -57,15 +58,16 @@ export function pairAnswers(
   async function classify(task: ClassifyTask): Promise<Float32Array> {
     const most = task.sizes.limit * task.sizes.mostWindows;
     const parts = { first: task.first.map((part) => idsOf(part, most)), last: idsOf(task.last, most) };
+    reader ??= wordReader(tokenizer.vocabulary);
     const answers: Float32Array[] = [];
-    for (const input of inputsOf(task.head, parts, task.frame, read, task.sizes)) {
+    for (const input of inputsOf(task.head, parts, task.frame, reader, task.sizes)) {
       const { data } = await session.run(input);
       answers.push(data.slice(task.at, task.at + task.outputs));
     }
     return strongest(answers, task.pick);
   }
 
-  async function pair({ first, last, sizes, pick }: PairTask): Promise<Float32Array> {
+  async function pair({ first, last, sizes, twoTypes, pick }: PairTask): Promise<Float32Array> {
     const { before, between, after } = tokenizer.pairFrame;
     const marks = before.length + between.length + after.length;
     const most = sizes.limit * sizes.mostWindows;
@@ -73,8 +75,10 @@ export function pairAnswers(
     const room = Math.max(sizes.leastLast, sizes.maxTokens - marks - question.length);
     const head = [...before, ...question, ...between];
     const answers: Float32Array[] = [];
-    for (const window of windowsOf(idsOf(last, most), room, sizes))
-      answers.push((await session.run({ ids: [...head, ...window, ...after], secondFrom: head.length })).data.slice());
+    for (const window of windowsOf(idsOf(last, most), room, sizes)) {
+      const ids = [...head, ...window, ...after];
+      answers.push((await session.run({ ids, secondFrom: twoTypes ? head.length : ids.length })).data.slice());
+    }
     return strongest(answers, pick);
   }
 
