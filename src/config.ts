@@ -275,7 +275,11 @@ export function publicConfig(config: Config): Config {
     ...config,
     models: { ...config.models, dir: null, hub: address(config.models.hub) },
     embedder: { ...config.embedder, model: baseName(config.embedder.model) },
-    rerank: { ...config.rerank, backend: lastPart(config.rerank.backend), model: folder(config.rerank.model) },
+    rerank: {
+      ...config.rerank,
+      backend: lastPart(config.rerank.backend),
+      model: config.rerank.model && baseName(config.rerank.model),
+    },
     critics: {
       retrieve: folder(retrieve),
       isRel: folder(isRel),
@@ -286,6 +290,7 @@ export function publicConfig(config: Config): Config {
     generate: {
       ...config.generate,
       model: baseName(config.generate.model),
+      quoteRanker: folder(config.generate.quoteRanker),
       baseUrl: config.generate.baseUrl === null ? null : address(config.generate.baseUrl),
     },
   };
