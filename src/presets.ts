@@ -51,6 +51,15 @@ const RERANKERS: Makers<PresetReranker> = {
     const { embeddingReranker } = await import('./backends/reranker/embedding.ts');
     return { reranker: embeddingReranker({ embedder: await embedder(), vectorsOf }), mix: null };
   },
+  async onnx({ config, store, signal }) {
+    const { model } = config.rerank;
+    if (model === null)
+      throw new DiscernError('CONFIG_INVALID', 'rerank.backend onnx needs a cross-encoder, and rerank.model is none', {
+        hint: 'give its folder with --rerank.model, or use --rerank.backend mini',
+      });
+    const { onnxReranker } = await import('./backends/reranker/onnx.ts');
+    return { reranker: await onnxReranker({ model: await store.resolve(model, { signal }) }), mix: null };
+  },
 };
 
 const CRITICS: Makers<PresetCritic> = {
