@@ -85,7 +85,7 @@ const POSITIVE = ['relevant', 'yes', 'true', 'entailment', 'positive', 'match', 
  * activation in the config its log-odds. `positive` names the label that counts; of two labels it is known without.
  * Throws CONFIG_INVALID where it is not clear which label counts.
  */
-export function scoringOf(config: CrossEncoderConfig, positive: string | null = null): Scoring {
+export function scoringOf(config: CrossEncoderConfig, positive?: string): Scoring {
   const labels = labelsOf(config);
   const pick = positiveLabel(labels, positive);
   const others = (logits: readonly number[]) => logits.filter((_, i) => i !== pick);
@@ -110,9 +110,9 @@ function labelsOf({ id2label, num_labels }: CrossEncoderConfig): string[] {
   return Array.from({ length: count }, (_, i) => table.get(i) ?? `LABEL_${i}`);
 }
 
-function positiveLabel(labels: readonly string[], positive: string | null): number {
+function positiveLabel(labels: readonly string[], positive: string | undefined): number {
   const lower = labels.map((label) => label.toLowerCase());
-  if (positive !== null) {
+  if (positive !== undefined) {
     const at = lower.indexOf(positive.toLowerCase());
     if (at >= 0) return at;
     throw unclear(`the reranker has no label "${positive}"; its labels are ${labels.join(', ')}`);

@@ -22,10 +22,13 @@ const KEPT = 8192;
 /**
  * Any sequence-classification cross-encoder on the CPU, in a thread of its own; its weights are loaded by the first
  * call. Each pair is one run, unpadded. Of a passage that does not fit beside its question the best window counts.
- * How it scores stands in its config.json; see `scoringOf`. Throws MODEL_UNKNOWN, MODEL_UNAVAILABLE, CONFIG_INVALID.
+ * How it scores stands in its config.json; see `scoringOf`. `start` makes what runs the model.
+ * Throws MODEL_UNKNOWN, MODEL_UNAVAILABLE, CONFIG_INVALID.
  */
-export async function onnxReranker(options: OnnxRerankerOptions): Promise<Reranker> {
-  const { model, threads = 1, positive = null, cache = KEPT } = options;
+export async function onnxReranker(
+  { model, threads = 1, positive, cache = KEPT }: OnnxRerankerOptions,
+  start: typeof onnxWorker = onnxWorker,
+): Promise<Reranker> {
   const weights = model.files['model.onnx'];
   const tokenizer = model.files['tokenizer.json'];
   if (!weights || !tokenizer)
@@ -34,7 +37,7 @@ export async function onnxReranker(options: OnnxRerankerOptions): Promise<Rerank
   const scoring = scoringOf(config, positive);
   const sizes = pairSizes(config);
   const twoTypes = (config.type_vocab_size ?? 2) > 1;
-  const worker = onnxWorker(model.name, { model: weights.path, tokenizer: tokenizer.path, threads });
+  const worker = start(model.name, { model: weights.path, tokenizer: tokenizer.path, threads });
   const known = cache > 0 ? new LRUCache<string, number>({ max: cache }) : null;
   let closed = false;
 
