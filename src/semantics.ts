@@ -30,6 +30,9 @@ export function isEquivalent(forward: EntailmentProbs, backward: EntailmentProbs
   return !labels.includes('contradiction') && labels.includes('entailment');
 }
 
+/** The same by an answer-equivalence model (the rule `head`): its probability is strictly above a half. */
+export const sameMeaning = (probability: number): boolean => probability > 0.5;
+
 /** Length-normalised log-likelihood of an answer: the mean over its tokens. An answer without tokens has no weight. */
 export const meanLogprob = (logprobs: readonly number[]): number =>
   logprobs.length === 0

@@ -1,11 +1,18 @@
 export { type CriticSuiteOptions, describeCritic, EASY_PAIRS, type EasyPair } from './describe-critic.ts';
 export { describeEmbedder, type EmbedderSuiteOptions } from './describe-embedder.ts';
+export { describeEntailment } from './describe-entailment.ts';
 export { describeGenerator } from './describe-generator.ts';
 export { describeIndex, type IndexPlace } from './describe-index.ts';
 export { describeReranker } from './describe-reranker.ts';
 export { hashEmbedder } from './hash-embedder.ts';
 export { type MemoryIndexOptions, memoryIndex } from './memory-index.ts';
 export { type CriticOracle, overlapOracle, type ScriptedCriticOptions, scriptedCritic } from './scripted-critic.ts';
+export {
+  type EntailmentOracle,
+  type ScriptedEntailmentOptions,
+  scriptedEntailment,
+  wordOracle,
+} from './scripted-entailment.ts';
 export {
   type GeneratorScript,
   readAloud,
