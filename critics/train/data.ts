@@ -1,4 +1,5 @@
 /** The labelled data: reading them, and the fence around everything that results are quoted on. */
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -37,8 +38,18 @@ export async function readRows(data: string, path: string): Promise<Row[]> {
     .map((line) => JSON.parse(line) as Row);
 }
 
-/** Letters and digits alone: texts that differ in case, blanks and punctuation are the same text. */
-export const squeeze = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '');
+/**
+ * Letters and digits alone: texts that differ in case, blanks and punctuation are the same text; so are tokenised ones,
+ * which write brackets as -lrb-, -rrb-, -lsb-, -rsb-, -lcb-, -rcb-.
+ */
+export const squeeze = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/-[lr][rsc]b-/g, '')
+    .replace(/[^\p{L}\p{N}]+/gu, '');
+
+/** Stands for a text in the examples, which hold no texts: 16 hex digits of the sha256 of its letters and digits. */
+export const hashOf = (text: string): string => createHash('sha256').update(squeeze(text)).digest('hex').slice(0, 16);
 
 /** Shorter texts ("yes", a name) may stand in two files by chance. */
 const SHORTEST = 12;

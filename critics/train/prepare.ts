@@ -3,7 +3,8 @@
  * token ids and lexical features that the product itself will compute for it at run time.
  *   npx tsx critics/train/prepare.ts --data DIR --out FILE.jsonl [--seed 1] [--mine 2]
  * DIR is laid out as critics/train/README.md says. One line is one example: head, ids, where the second type begins,
- * features, label, source, split. Mining hard negatives with the embedder takes most of the time, about five minutes.
+ * features, label, weight, source, split, id of the row, and a hash of the passage, which check.ts compares. Mining
+ * hard negatives with the embedder takes most of the time, about three minutes.
  */
 
 import { once } from 'node:events';
@@ -16,7 +17,7 @@ import { createModelStore } from '../../src/models/store.ts';
 import { pieceSpans } from '../../src/text/lexical.ts';
 import { overlapOf, wordReader } from '../../src/text/overlap.ts';
 import { seededRandom } from '../../src/text/random.ts';
-import { createFence, type Row, readRows, type Split, shuffled, squeeze, type TASKS } from './data.ts';
+import { createFence, hashOf, type Row, readRows, type Split, shuffled, squeeze, type TASKS } from './data.ts';
 import { mineNegatives } from './mine.ts';
 
 const { values: flags } = parseArgs({
@@ -52,7 +53,8 @@ interface Example {
   readonly first: readonly string[];
   readonly last: string;
   readonly label: number;
-  readonly row: Pick<Row, 'source' | 'id'>;
+  /** Where it comes from; `passage` is the text that it was judged by, or that its sentence is of. */
+  readonly row: Pick<Row, 'source' | 'id' | 'passage'>;
   readonly split: Split;
   readonly weight?: number;
   /** Two examples of one pair: the first is the better answer. */
@@ -78,6 +80,7 @@ async function write(example: Example): Promise<void> {
     source: row.source,
     split,
     id: row.id,
+    ...(row.passage && { passage: hashOf(row.passage) }),
     ...(pair && { pair }),
   };
   counts.set(`${split} ${head}`, (counts.get(`${split} ${head}`) ?? 0) + 1);
@@ -117,7 +120,7 @@ for (const split of ['train', 'dev'] as const) {
         first: [row.question!],
         last: passage,
         label: 0,
-        row: { ...row, source: `${row.source}+mined` },
+        row: { ...row, passage, source: `${row.source}+mined` },
         split,
       });
 
