@@ -140,7 +140,7 @@ function scriptedParts(config: Config): Parts {
     recaller: { id: 'scripted-recaller@1', recall: async (queries) => queries.map(() => candidates) },
     reranker: config.rerank.backend === 'none' ? null : reranker,
     critics: { retrieve: asked(retrieve), isRel: asked(isRel), isSup: asked(isSup), isUse: asked(isUse) },
-    generators: { withContext: scriptedGenerator(config.beam.maxSegments), closedBook: null },
+    generators: { withContext: scriptedGenerator(config.beam.maxSegments), closedBook: null, quotes: null },
   };
 }
 

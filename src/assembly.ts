@@ -106,8 +106,8 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
 
   async function generatorOf(name: string | null, current: Config): Promise<Generator | null> {
     if (name === null) return null;
-    const { model, serverModel, baseUrl } = current.generate;
-    const key = `generator ${JSON.stringify([name, model, serverModel, baseUrl])}`;
+    const { model, serverModel, baseUrl, quoteRanker } = current.generate;
+    const key = `generator ${JSON.stringify([name, model, serverModel, baseUrl, quoteRanker])}`;
     return shelf.once(key, async (own) => own(await createGenerator(name, contextOf(current))));
   }
 
@@ -145,15 +145,19 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       // Before the parts are named in a trace: by then the embedder knows what it runs on.
       if (retrieves) await tellNotice();
       const { reranker, mix } = retrieves ? await rerankerOf(current) : NO_RERANKER;
-      const { withContext, closedBook } = current.generate;
+      const { closedBook, quotes } = current.generate;
+      const withContext = retrieves
+        ? (own.withContext ?? (await generatorOf(current.generate.withContext, current)))
+        : null;
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
       const parts: Parts = {
         recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
         reranker,
         critics,
         generators: {
-          withContext: retrieves ? (own.withContext ?? (await generatorOf(withContext, current))) : null,
+          withContext,
           closedBook: freely ? (own.closedBook ?? (await generatorOf(closedBook, current))) : null,
+          quotes: withContext?.abilities.quotes === false && quotes > 0 ? await generatorOf('quote', current) : null,
         },
       };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };

@@ -25,9 +25,20 @@ export interface Embedder {
     kind: 'query' | 'passage',
     options?: CallOptions & { readonly onProgress?: (done: number) => void },
   ): Promise<Float32Array[]>;
+  /**
+   * Token ids of bare texts, without a frame or a prefix, at most the first 4096 of each; one list for each text, in
+   * order. Null where ids do not fit into 16 bits, or it has no tokenizer.
+   */
+  tokens?(texts: readonly string[], options?: CallOptions): Promise<TokenIds | null>;
   /** What is worth telling a person about how it runs, such as a slower way; null when all is as it should be. */
   notice?(): Promise<string | null>;
   close(): Promise<void>;
+}
+
+/** Token ids of texts, and the fingerprint of what made them: tokenizers of one fingerprint give the same ids. */
+export interface TokenIds {
+  readonly tokenizer: string;
+  readonly ids: readonly Uint16Array[];
 }
 
 /** Every key must equal (or be among) the given value(s) in the passage's metadata, or in `docId`. */
@@ -59,6 +70,8 @@ export interface IndexChange {
     readonly source: SourceRecord;
     readonly passages: readonly Passage[];
     readonly vectors: readonly Float32Array[];
+    /** Token ids of all its passages, for models that read pairs; an index may leave them out. */
+    readonly tokens?: TokenIds;
   }[];
 }
 
@@ -85,6 +98,8 @@ export interface PassageIndex {
   passages(ids: readonly string[]): Promise<Passage[]>;
   /** The stored vectors, one for each id, in order; null where the id is unknown. */
   vectors(ids: readonly string[]): Promise<(Float32Array | null)[]>;
+  /** The stored token ids, one list for each id, in order; null where there are none that this tokenizer made. */
+  tokens?(ids: readonly string[], tokenizer: string): Promise<(Uint16Array | null)[]>;
   sources(): Promise<ReadonlyMap<string, SourceRecord>>;
   apply(change: IndexChange, options?: CallOptions): Promise<void>;
   /** Builds what only makes searches faster, such as a graph: for the end of an ingest. Searches are right without it. */
@@ -159,6 +174,14 @@ export interface ExtendRequest {
   readonly answerSoFar: readonly string[];
 }
 
+/** How well a quoted sentence fits the question, as models said: facts, of which the pipeline makes an order. */
+export interface QuoteScores {
+  /** Cosine of sentence and question, -1..1. */
+  readonly similarity: number;
+  /** Logit of a second ranker; null where it was not asked. */
+  readonly encoder: number | null;
+}
+
 /** A possible next segment. Several may be offered for one request; none means that there is nothing to add. */
 export interface SegmentCandidate {
   readonly text: string;
@@ -169,6 +192,8 @@ export interface SegmentCandidate {
   readonly end: boolean;
   /** For a quote: its exact place in the document text. */
   readonly quoted: Span | null;
+  /** For a quote: what its place among the others follows from. Quotes without scores keep the order given. */
+  readonly scores?: QuoteScores;
 }
 
 export interface GeneratorAbilities {

@@ -154,7 +154,11 @@ function recordParts(live: Parts, log: FactLog, source: FactSource | undefined):
       isSup: recorded.get(critics.isSup)!,
       isUse: recorded.get(critics.isUse)!,
     },
-    generators: { withContext: generator(generators.withContext), closedBook: generator(generators.closedBook) },
+    generators: {
+      withContext: generator(generators.withContext),
+      closedBook: generator(generators.closedBook),
+      quotes: generator(generators.quotes),
+    },
   };
 }
 

@@ -84,9 +84,14 @@ const CRITICS: Makers<PresetCritic> = {
 };
 
 const GENERATORS: Makers<Generator> = {
-  async quote({ embedder }) {
-    const { quoteGenerator } = await import('./backends/generator/quote.ts');
-    return quoteGenerator({ embedder: await embedder() });
+  async quote(context) {
+    const { quoteGenerator, sentenceRanker } = await import('./backends/generator/quote.ts');
+    const { quoteRanker } = context.config.generate;
+    const ranker =
+      quoteRanker === null
+        ? null
+        : sentenceRanker(await classifierNamed(quoteRanker, 'ranker of quotes', ['none'], context));
+    return quoteGenerator({ embedder: await context.embedder(), ranker });
   },
   async gguf({ config, store, signal }) {
     const { ggufGenerator } = await import('./backends/generator/gguf.ts');

@@ -15,6 +15,14 @@ export function replay(
   options: Omit<AnswerOptions, 'source' | 'id'> = {},
 ): Promise<Answer> {
   const config = parseConfig(mergeConfig(trace.config, change));
+  const writes = trace.abilities['generate.withContext']?.quotes === false;
+  if (writes && config.generate.quotes > 0 && trace.config.generate.quotes === 0)
+    return Promise.reject(
+      new DiscernError(
+        'REPLAY_FACT_MISSING',
+        'generate.quotes asks for sentences, and the trace was recorded without any',
+      ),
+    );
   return answerQuestion(trace.question, replayParts(trace), config, {
     ...options,
     id: trace.id,
@@ -69,6 +77,10 @@ function replayParts({ backends, abilities }: Trace): Parts {
     critics: Object.fromEntries(
       kinds.map((kind) => [kind, critics.get(backends[`critic.${kind}`] ?? '') ?? null]),
     ) as unknown as Parts['critics'],
-    generators: { withContext: generator('generate.withContext'), closedBook: generator('generate.closedBook') },
+    generators: {
+      withContext: generator('generate.withContext'),
+      closedBook: generator('generate.closedBook'),
+      quotes: generator('generate.quotes'),
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface Extension {
 export interface Generators {
   readonly withContext: Generator | null;
   readonly closedBook: Generator | null;
+  /** Offers sentences of the passages beside what `withContext` writes. */
+  readonly quotes: Generator | null;
 }
 
 interface Draft {
@@ -37,7 +39,10 @@ interface Draft {
   readonly candidate: SegmentCandidate;
 }
 
-/** One level for all hypotheses: every generator and every critic is called once. */
+/**
+ * One level for all hypotheses: every generator and every critic is called once. The quotes come first, being cheap: a
+ * budget that they spend leaves them as the answer. One after the other, so that facts have one order in every run.
+ */
 export async function extendLevel(
   question: string,
   extensions: readonly Extension[],
@@ -55,25 +60,22 @@ export async function extendLevel(
     seed: config.generate.seed,
     signal,
   };
-  const drafts = (
-    await Promise.all([
-      draft(
-        question,
-        extensions.filter(({ evidence }) => evidence !== null),
-        generators.withContext,
-        config,
-        options,
-      ),
-      draft(
-        question,
-        extensions.filter(({ evidence }) => evidence === null),
-        generators.closedBook,
-        config,
-        options,
-      ),
-    ])
-  ).flat();
-  log.spendTokens(drafts.reduce((sum, { candidate }) => sum + candidate.tokens, 0));
+  const { withContext, closedBook, quotes } = generators;
+  const grounded = extensions.filter(({ evidence }) => evidence !== null);
+  const free = extensions.filter(({ evidence }) => evidence === null);
+  const competes = config.generate.quotes > 0 && withContext !== null && !withContext.abilities.quotes;
+  const quoted = competes ? await draft(question, grounded, quotes, config.generate.quotes, config, options) : [];
+  const { quotesPerPassage } = config.generate;
+  const generated = mayAsk()
+    ? (
+        await Promise.all([
+          draft(question, grounded, withContext, quotesPerPassage, config, options),
+          draft(question, free, closedBook, quotesPerPassage, config, options),
+        ])
+      ).flat()
+    : [];
+  log.spendTokens(generated.reduce((sum, { candidate }) => sum + candidate.tokens, 0));
+  const drafts = besideQuotes(generated, quoted);
   const written = drafts.filter(({ candidate }) => candidate.text !== '');
   const critiques = await critiqueDrafts(question, written, critics, log, level, mayAsk() ? { signal } : null);
 
@@ -123,10 +125,18 @@ export async function extendLevel(
   return result;
 }
 
+/** What was written, then the quotes. A written sentence that is one of the quotes stays only as the quote. */
+function besideQuotes(generated: readonly Draft[], quoted: readonly Draft[]): Draft[] {
+  const keyOf = ({ path, candidate }: Draft) => `${path} ${candidate.text}`;
+  const known = new Set(quoted.map(keyOf));
+  return [...generated.filter((draft) => !known.has(keyOf(draft))), ...quoted];
+}
+
 async function draft(
   question: string,
   extensions: readonly Extension[],
   generator: Generator | null,
+  perPassage: number,
   config: Config,
   options: ExtendOptions,
 ): Promise<Draft[]> {
@@ -139,7 +149,9 @@ async function draft(
       owners.push(extension);
     }
   const lists = await generator.extend(requests, options);
-  const offered = generator.abilities.quotes ? chooseQuotes(question, requests, owners, lists, config) : lists;
+  const offered = generator.abilities.quotes
+    ? chooseQuotes(question, requests, owners, lists, perPassage, config)
+    : lists;
   return offered.flatMap((candidates, i) =>
     candidates.map((candidate) => ({
       ...owners[i]!,
@@ -155,9 +167,10 @@ function chooseQuotes(
   requests: readonly ExtendRequest[],
   owners: readonly Extension[],
   lists: SegmentCandidate[][],
+  perPassage: number,
   config: Config,
 ): SegmentCandidate[][] {
-  const { quotesPerPassage: perPassage, quoteGain: gain } = config.generate;
+  const { quoteGain: gain, quoteNear: near, quoteMix: mix } = config.generate;
   const chosen: SegmentCandidate[][] = lists.map(() => []);
   for (const owner of new Set(owners)) {
     const places = owners.flatMap((other, i) => (other === owner ? [i] : []));
@@ -167,6 +180,8 @@ function chooseQuotes(
       offers: places.map((place) => ({ passage: requests[place]!.passage!, candidates: lists[place]! })),
       perPassage,
       gain,
+      near,
+      mix,
     });
     places.forEach((place, i) => {
       chosen[place] = picked[i]!;

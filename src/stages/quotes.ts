@@ -1,12 +1,16 @@
 import type { SegmentCandidate } from '../contracts.ts';
 import { addedShare, contentWords, rarity } from '../text/lexical.ts';
 import type { Passage } from '../types.ts';
+import { mixedScores } from './rerank.ts';
 
 export interface QuoteOffer {
   readonly passage: Passage;
-  /** Sentences of the passage, best for the question first. */
+  /** Sentences of the passage; those without scores keep their order. */
   readonly candidates: readonly SegmentCandidate[];
 }
+
+/** What a near second sentence must add of the question's words, so that it does not only repeat the first. */
+const NEAR_GAIN = 0.1;
 
 /** The same candidates come back at each level of the beam: their words are looked for once. */
 const known = new WeakMap<SegmentCandidate, ReadonlySet<string>>();
@@ -18,9 +22,31 @@ function wordsIn(candidate: SegmentCandidate): ReadonlySet<string> {
 }
 
 /**
+ * Pure: the sentences of each passage, best first. Those that the encoder scored are ordered by `mix` (0..1) of its logit
+ * and the rest of similarity, each standardised over all of them; the others follow as they were given.
+ */
+export function orderQuotes(lists: readonly (readonly SegmentCandidate[])[], mix: number): SegmentCandidate[][] {
+  const scored = lists.flat().flatMap((candidate) => {
+    const { similarity = 0, encoder = null } = candidate.scores ?? {};
+    return encoder === null ? [] : [{ candidate, similarity, encoder }];
+  });
+  const mixed = mixedScores(
+    scored.map(({ similarity }) => similarity),
+    scored.map(({ encoder }) => encoder),
+    mix,
+  );
+  const scores = new Map(scored.map(({ candidate }, i) => [candidate, mixed[i]!]));
+  return lists.map((list) => [
+    ...list.filter((candidate) => scores.has(candidate)).sort((a, b) => scores.get(b)! - scores.get(a)!),
+    ...list.filter((candidate) => !scores.has(candidate)),
+  ]);
+}
+
+/**
  * Pure: which quoted sentences may come next, and whether the answer is complete with them. The first segment is free;
- * a later one must bring at least `gain` of the question's words (rare ones weigh more) that nothing said so far has.
- * An answer ends where no other offered sentence would bring that much.
+ * a later one must bring at least `gain` of the question's words (rare ones weigh more) that nothing said so far has. A
+ * second one may bring less where the embedder finds it at most `near` less similar to the question than the first.
+ * An answer ends where no other offered sentence may follow.
  */
 export function selectQuotes(input: {
   question: string;
@@ -28,24 +54,37 @@ export function selectQuotes(input: {
   offers: readonly QuoteOffer[];
   perPassage: number;
   gain: number;
+  near: number | null;
+  mix: number;
 }): SegmentCandidate[][] {
-  const { question, answerSoFar, offers, perPassage, gain } = input;
-  const wordsOf = new Map(
-    offers.flatMap(({ candidates }) => candidates.map((candidate) => [candidate.text, wordsIn(candidate)] as const)),
+  const { question, answerSoFar, offers, perPassage, gain, near, mix } = input;
+  const lists = orderQuotes(
+    offers.map(({ candidates }) => candidates),
+    mix,
   );
+  const candidates = lists.flat();
+  const wordsOf = new Map(candidates.map((candidate) => [candidate.text, wordsIn(candidate)]));
+  const similarityOf = new Map(candidates.map(({ text, scores }) => [text, scores?.similarity ?? Number.NaN]));
   const weights = rarity(contentWords(question), [...wordsOf.values()]);
-  const said = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));
-  const adds = (text: string, covered: ReadonlySet<string>) => addedShare(weights, wordsOf.get(text)!, covered) >= gain;
-  const open = [...wordsOf.keys()].filter(
-    (text) => !answerSoFar.includes(text) && (answerSoFar.length === 0 || adds(text, said)),
-  );
-  return offers.map(({ candidates }) =>
-    candidates
-      .filter(({ text }) => open.includes(text))
+  const isNear = (text: string, first: string): boolean =>
+    near !== null && similarityOf.get(text)! >= (similarityOf.get(first) ?? Number.NaN) - near;
+  const mayFollow = (text: string, said: readonly string[], covered: ReadonlySet<string>): boolean => {
+    if (said.includes(text)) return false;
+    if (said.length === 0) return true;
+    const added = addedShare(weights, wordsOf.get(text)!, covered);
+    return added >= gain || (said.length === 1 && added >= NEAR_GAIN && isNear(text, said[0]!));
+  };
+  const covered = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));
+  const texts = [...wordsOf.keys()];
+  const open = new Set(texts.filter((text) => mayFollow(text, answerSoFar, covered)));
+  return lists.map((list) =>
+    list
+      .filter(({ text }) => open.has(text))
       .slice(0, perPassage)
       .map((candidate) => {
-        const covered = new Set([...said, ...wordsOf.get(candidate.text)!]);
-        return { ...candidate, end: !open.some((text) => text !== candidate.text && adds(text, covered)) };
+        const said = [...answerSoFar, candidate.text];
+        const then = new Set([...covered, ...wordsOf.get(candidate.text)!]);
+        return { ...candidate, end: !texts.some((text) => mayFollow(text, said, then)) };
       }),
   );
 }

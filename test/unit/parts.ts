@@ -39,8 +39,9 @@ export function partsOf(given: {
   critics?: Partial<Record<ReflectionKind, Critic>>;
   withContext?: Generator | null;
   closedBook?: Generator | null;
+  quotes?: Generator | null;
 }): Parts {
-  const { critics = {}, withContext = null, closedBook = null } = given;
+  const { critics = {}, withContext = null, closedBook = null, quotes = null } = given;
   return {
     recaller: given.recaller ?? listRecaller(given.passages ?? []),
     reranker: given.reranker ?? null,
@@ -50,7 +51,7 @@ export function partsOf(given: {
       isSup: critics.isSup ?? null,
       isUse: critics.isUse ?? null,
     },
-    generators: { withContext, closedBook },
+    generators: { withContext, closedBook, quotes },
   };
 }
 

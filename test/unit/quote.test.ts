@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quoteGenerator } from '../../src/backends/generator/quote.ts';
+import { type QuoteRanker, quoteGenerator } from '../../src/backends/generator/quote.ts';
 import type { Embedder } from '../../src/contracts.ts';
 import { DiscernError } from '../../src/errors.ts';
 import { hashEmbedder } from '../../src/testing/hash-embedder.ts';
@@ -41,7 +41,11 @@ describe('quote', () => {
       logprobs: null,
       end: false,
       quoted: { start: 27, end: 69 },
+      scores: { similarity: list[0]!.scores!.similarity, encoder: null },
     });
+    const similarities = list.map(({ scores }) => scores!.similarity);
+    expect(similarities).toEqual([...similarities].sort((a, b) => b - a));
+    expect(similarities[0]).toBeCloseTo(0.80178, 4); // hand: hashed words, 3 of question and sentence shared
   });
 
   it('puts fragments last and leaves out what has no letter', async () => {
@@ -127,6 +131,52 @@ describe('quote', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  it('has the ranker score the sentences of all passages in one batch, and hands both scores on', async () => {
+    const asked: [string, readonly string[]][] = [];
+    const ranker: QuoteRanker = {
+      id: 'length@3',
+      score: async (question, texts) => {
+        asked.push([question, texts]);
+        return texts.map(({ length }) => length);
+      },
+    };
+    const generator = quoteGenerator({ embedder: hashEmbedder({ dimensions: 512 }), ranker });
+    expect(generator.id).toBe('quote@2-length.3');
+    const passages = [passageAt('Bread is baked daily.\n\nBread'), { ...passageAt(TEXT), title: 'Estonia' }];
+    const requests = passages.map((passage) => ({ question: 'bread', passage, answerSoFar: [] }));
+    const lists = await generator.extend(requests, OPTIONS);
+    expect(asked).toEqual([
+      [
+        'bread',
+        [
+          'Bread is baked daily.',
+          'Estonia\nBread is baked daily.',
+          'Estonia\nTallinn lies on the coast.',
+          'Estonia\nThe tower of Tallinn was finished in 1433.',
+        ],
+      ],
+    ]);
+    expect(lists.map((list) => list.map(({ text, scores }) => [text, scores!.encoder]))).toEqual([
+      [
+        ['Bread is baked daily.', 21],
+        ['Bread', null], // a fragment
+      ],
+      [
+        ['Bread is baked daily.', 29],
+        ['Tallinn lies on the coast.', 34],
+        ['The tower of Tallinn was finished in 1433.', 50],
+      ],
+    ]);
+  });
+
+  it('asks the ranker about the 8 likest sentences of a passage', async () => {
+    const ranker: QuoteRanker = { id: 'one@1', score: async (_, texts) => texts.map(() => 1) };
+    const text = Array.from({ length: 20 }, (_, i) => `Line ${i} is only filler here.`).join(' ');
+    const generator = quoteGenerator({ embedder: hashEmbedder({ dimensions: 512 }), ranker });
+    const [list] = await generator.extend([{ question: 'Line 7', passage: passageAt(text), answerSoFar: [] }], OPTIONS);
+    expect(list!.map(({ scores }) => scores!.encoder)).toEqual([...Array(8).fill(1), ...Array(12).fill(null)]);
   });
 
   it('treats control words of models as plain text', async () => {
