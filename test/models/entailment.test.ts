@@ -1,0 +1,45 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Classifier, createClassifier } from '../../src/backends/classifier.ts';
+import { loadClassifier, shippedCritic } from '../../src/backends/classifier-definition.ts';
+import { classifierEntailment } from '../../src/backends/entailment/classifier.ts';
+import { describeEntailment } from '../../src/testing/describe-entailment.ts';
+
+let classifier: Classifier;
+beforeAll(async () => {
+  classifier = createClassifier({ files: await loadClassifier((await shippedCritic('mini'))!) });
+  return () => classifier.close();
+});
+
+const reason = 'the weights are not trained yet: take the skips out with the first that are';
+
+describeEntailment('mini', () => classifierEntailment(classifier), {
+  skip: [
+    { test: 'gets easy pairs of entail right', reason },
+    { test: 'gets easy pairs of equivalent right', reason },
+  ],
+});
+
+describe('the entailment heads of mini', () => {
+  it('are both there, and NLI depends on the direction', async () => {
+    const entailment = classifierEntailment(classifier);
+    expect(entailment.id).toMatch(/^mini@\d+$/);
+    expect(entailment.outputs).toEqual(['entail', 'equivalent']);
+    const [long, short] = ['The old ferry leaves the island at noon every day.', 'The ferry leaves.'] as const;
+    const [forward, backward] = await entailment.entail([
+      { question: '', first: long, second: short },
+      { question: '', first: short, second: long },
+    ]);
+    expect(Math.abs(forward!.entailment - backward!.entailment)).toBeGreaterThan(1e-3);
+  });
+
+  it.skip(`tell a reworded answer from another one (${reason})`, async () => {
+    const question = 'When does the ferry leave the island?';
+    const [same, longer, other] = await classifierEntailment(classifier).equivalent([
+      { question, first: 'at noon', second: 'noon' },
+      { question, first: 'at noon', second: 'The ferry leaves the island at noon.' },
+      { question, first: 'at noon', second: 'at midnight' },
+    ]);
+    expect(Math.min(same!, longer!)).toBeGreaterThan(0.5);
+    expect(other).toBeLessThan(0.5);
+  });
+});
