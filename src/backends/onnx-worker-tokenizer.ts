@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { keyOf } from '../text/hash.ts';
 
 /** What a model reads a text with. Control tokens are never made of what stands in a text. */
 export interface Tokenizer {
@@ -10,6 +11,8 @@ export interface Tokenizer {
   readonly pairFrame: PairFrame;
   /** Every piece with its id. */
   readonly vocabulary: ReadonlyMap<string, number>;
+  /** Hash of all that decides the ids of a text alone: tokenizers of one fingerprint give the same. 32 hexadecimal digits. */
+  fingerprint(): string;
 }
 
 export interface PairFrame {
@@ -86,6 +89,12 @@ export async function loadTokenizer(path: string, reader?: Reader): Promise<Toke
     ids,
     pairFrame: { before: pairBefore, between, after: pairAfter },
     vocabulary: new Map(Object.entries(file.model?.vocab ?? {})),
+    fingerprint: () =>
+      keyOf({
+        model: file.model ?? null,
+        normalizer: file.normalizer ?? null,
+        pre_tokenizer: file.pre_tokenizer ?? null,
+      }),
   };
 }
 

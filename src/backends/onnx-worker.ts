@@ -4,6 +4,7 @@ import { messageOf } from '../errors.ts';
 import { type ClassifyTask, type PairTask, pairAnswers } from './onnx-worker-pairs.ts';
 import { loadEngine, type OnnxRuntime, type Output } from './onnx-worker-session.ts';
 import { loadTokenizer } from './onnx-worker-tokenizer.ts';
+import { type TokenizerTask, type TokensTask, tokenAnswers } from './onnx-worker-tokens.ts';
 
 export interface OnnxWorkerData {
   readonly model: string;
@@ -19,7 +20,9 @@ export type OnnxMessage = { readonly job: number; readonly task: OnnxTask } | 'c
 export type OnnxTask =
   | { readonly type: 'embed'; readonly text: string; readonly maxTokens: number; readonly pooling: 'cls' | 'mean' }
   | ClassifyTask
-  | PairTask;
+  | PairTask
+  | TokensTask
+  | TokenizerTask;
 
 export type OnnxReply =
   /** The first message: what the model will run on. */
@@ -35,8 +38,10 @@ async function main(): Promise<void> {
   port.postMessage({ runtime: engine.runtime } satisfies OnnxReply);
   const [reader, session] = await Promise.all([loadTokenizer(tokenizer), engine.open(model, threads)]);
   const pairs = pairAnswers(reader, session);
+  const tokens = tokenAnswers(reader);
 
   const answer = async (task: OnnxTask): Promise<Float32Array> => {
+    if (task.type === 'tokens' || task.type === 'tokenizer') return tokens(task);
     if (task.type !== 'embed') return pairs(task);
     return unit(pool(await session.run({ ids: reader.encode(task.text, task.maxTokens) }), task.pooling));
   };

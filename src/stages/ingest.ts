@@ -186,13 +186,17 @@ async function commit(
 ): Promise<Omit<IngestReport, 'unchanged' | 'failed' | 'ignored'>> {
   const { index, signal, onProgress } = parts;
   const changed = prepared.filter(({ source }) => known.has(source.key));
-  const { vectors, embedded } = await embedAll(parts, prepared, changed);
+  const { vectors, tokenizer, tokens, embedded } = await readAll(parts, prepared, changed);
   const change: IndexChange = {
     remove: [...gone, ...changed.map(({ source }) => source.key)],
     add: prepared.map(({ source, passages }) => ({
       source,
       passages,
       vectors: passages.map((passage) => vectors.get(passageText(passage))!),
+      tokens:
+        tokenizer === null
+          ? undefined
+          : { tokenizer, ids: passages.map((passage) => tokens.get(passageText(passage))!) },
     })),
   };
   throwIfAborted(signal);
@@ -218,35 +222,68 @@ async function commit(
   };
 }
 
-/** A vector for every text of the passages. Equal texts, and those that a changed source still has, cost nothing. */
-async function embedAll(
+/** What models made of texts. Without a tokenizer there are no tokens. */
+interface Readings {
+  readonly vectors: Map<string, Float32Array>;
+  readonly tokenizer: string | null;
+  readonly tokens: Map<string, Uint16Array>;
+}
+
+/** Vector and token ids of every text of the passages. Equal texts, and those that a changed source still has, cost nothing. */
+async function readAll(
   { embedder, index, signal, onProgress }: IngestParts,
   prepared: readonly Prepared[],
   changed: readonly Prepared[],
-): Promise<{ vectors: Map<string, Float32Array>; embedded: number }> {
-  const vectors = await storedVectors(index, changed);
-  const texts = new Set(prepared.flatMap(({ passages }) => passages.map(passageText)));
-  const missing = [...texts].filter((text) => !vectors.has(text)).sort((a, b) => b.length - a.length);
+): Promise<Readings & { embedded: number }> {
+  const texts = [...new Set(prepared.flatMap(({ passages }) => passages.map(passageText)))];
+  const tokenizer = texts.length === 0 ? null : ((await embedder.tokens?.([], { signal }))?.tokenizer ?? null);
+  const { vectors, tokens } = await storedReadings(index, changed, tokenizer);
+  const missing = texts
+    .filter((text) => !vectors.has(text) || (tokenizer !== null && !tokens.has(text)))
+    .sort((a, b) => b.length - a.length);
+  const total = missing.filter((text) => !vectors.has(text)).length;
+  let embedded = 0;
   for (let start = 0; start < missing.length; start += EMBED_CHUNK) {
     throwIfAborted(signal);
     const chunk = missing.slice(start, start + EMBED_CHUNK);
-    const progress = (done: number) => onProgress?.({ phase: 'embed', done: start + done, total: missing.length });
-    const made = await embedder.embed(chunk, 'passage', { signal, onProgress: progress });
-    if (made.length !== chunk.length)
-      throw new DiscernError('BACKEND_FAILED', `${embedder.id} gave ${made.length} vectors for ${chunk.length} texts`);
-    for (const [i, text] of chunk.entries()) vectors.set(text, made[i]!);
-    progress(chunk.length);
+    const bare = chunk.filter((text) => !vectors.has(text));
+    if (bare.length > 0) {
+      const progress = (done: number) => onProgress?.({ phase: 'embed', done: embedded + done, total });
+      const made = await embedder.embed(bare, 'passage', { signal, onProgress: progress });
+      keep(vectors, bare, made, `${embedder.id} gave vectors`);
+      progress(bare.length);
+      embedded += bare.length;
+    }
+    const unread = tokenizer === null ? [] : chunk.filter((text) => !tokens.has(text));
+    if (unread.length > 0)
+      keep(tokens, unread, (await embedder.tokens!(unread, { signal }))?.ids ?? [], `${embedder.id} gave token ids`);
   }
-  return { vectors, embedded: missing.length };
+  return { vectors, tokenizer, tokens, embedded };
 }
 
-/** Vectors that the index holds for texts of the sources which are about to be replaced. */
-async function storedVectors(index: PassageIndex, changed: readonly Prepared[]): Promise<Map<string, Float32Array>> {
+function keep<T>(into: Map<string, T>, texts: readonly string[], made: readonly T[], what: string): void {
+  if (made.length !== texts.length)
+    throw new DiscernError('BACKEND_FAILED', `${what} of ${made.length} texts for ${texts.length}`);
+  for (const [i, text] of texts.entries()) into.set(text, made[i]!);
+}
+
+/** What the index holds for texts of the sources which are about to be replaced. */
+async function storedReadings(
+  index: PassageIndex,
+  changed: readonly Prepared[],
+  tokenizer: string | null,
+): Promise<Readings> {
   const ids = changed.flatMap(({ passages }) => passages.map((passage) => passage.id));
   const vectors = await index.vectors(ids);
   const found = ids.flatMap((id, i) =>
     vectors[i] === null || vectors[i] === undefined ? [] : [{ id, vector: vectors[i] }],
   );
-  const passages = await index.passages(found.map(({ id }) => id));
-  return new Map(passages.map((passage, i) => [passageText(passage), found[i]!.vector]));
+  const known = found.map(({ id }) => id);
+  const texts = (await index.passages(known)).map(passageText);
+  const tokens = (tokenizer === null ? null : await index.tokens?.(known, tokenizer)) ?? [];
+  return {
+    vectors: new Map(texts.map((text, i) => [text, found[i]!.vector])),
+    tokenizer,
+    tokens: new Map(texts.flatMap((text, i) => (tokens[i] ? [[text, tokens[i]]] : []))),
+  };
 }

@@ -100,6 +100,22 @@ export function describeEmbedder(
       expect(vectors).toHaveLength(HOSTILE_TEXTS.length);
       for (const vector of vectors) expect(vector.every((value) => Number.isFinite(value))).toBe(true);
     },
+    'gives the token ids of bare texts, or says that it has none': async () => {
+      const embedder = await instance();
+      const made = (await embedder.tokens?.(TEXTS)) ?? null;
+      if (made === null) return;
+      expect(made.tokenizer).not.toBe('');
+      expect(made.ids).toHaveLength(TEXTS.length);
+      for (const [i, text] of TEXTS.entries())
+        expect(await embedder.tokens!([text])).toEqual({ ...made, ids: [made.ids[i]] });
+      expect(new Set(made.ids.map(String)).size).toBe(TEXTS.length);
+      expect(await embedder.tokens!([])).toEqual({ tokenizer: made.tokenizer, ids: [] });
+      const hostile = await embedder.tokens!([...HOSTILE_TEXTS, 'word '.repeat(5000)]);
+      expect(hostile!.ids.every((ids) => ids instanceof Uint16Array)).toBe(true);
+      expect(hostile!.ids.at(-1)).toHaveLength(4096);
+      const late = embedder.tokens!(TEXTS, { signal: AbortSignal.abort() });
+      await expect(late).rejects.toSatisfy((error) => DiscernError.is(error, 'ABORTED'));
+    },
     'refuses a call whose signal has fired': async () => {
       const call = (await instance()).embed([TEXTS[0]], 'query', { signal: AbortSignal.abort() });
       await expect(call).rejects.toSatisfy((error) => DiscernError.is(error, 'ABORTED'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { MetadataFilter, PassageIndex } from '../contracts.ts';
 import { DiscernError } from '../errors.ts';
-import { type Source, scatter, sourceOf, unit } from './index-sources.ts';
+import { type Source, scatter, sourceOf, tokenised, unit } from './index-sources.ts';
 import { defineSuite, HOSTILE_TEXTS, type SuiteOptions } from './suite.ts';
 
 export interface IndexPlace {
@@ -152,6 +152,19 @@ export function describeIndex(
       first!.fill(0);
       expect(await index.vectors(['v#0', 'nowhere'])).toEqual([stored, null]);
     }),
+    check('tokens come back as copies, to the tokenizer that made them', async (index) => {
+      const [a, b] = example();
+      await add(index, tokenised(a!, 't', [1, 0, 65_535], []), b!);
+      const [first] = await index.tokens!(['a#0'], 't');
+      expect(first).toEqual(Uint16Array.from([1, 0, 65_535]));
+      first!.fill(0);
+      const all = ['b#1', 'a#1', 'nowhere', 'a#0'];
+      expect(await index.tokens!(all, 't')).toEqual([null, new Uint16Array(), null, Uint16Array.from([1, 0, 65_535])]);
+      expect(await index.tokens!(all, 'other')).toEqual([null, null, null, null]);
+      await index.apply({ remove: ['a', 'b'], add: [a!, tokenised(b!, 'other', [7], [8, 9])] });
+      expect(await index.tokens!(all, 't')).toEqual([null, null, null, null]);
+      expect(await index.tokens!(all, 'other')).toEqual([Uint16Array.from([8, 9]), null, null, null]);
+    }),
     check('a source without passages is kept in mind', async (index) => {
       await add(index, sourceOf('empty', []), sourceOf('one', [{ vector: east }]));
       expect([...(await index.sources()).keys()]).toEqual(['empty', 'one']);
@@ -174,6 +187,7 @@ export function describeIndex(
         () => add(index, bad([Number.POSITIVE_INFINITY, 0, 0, 0])),
         () => add(index, bad([2, 0, 0, 0])),
         () => add(index, { ...sourceOf('c', [{ vector: east }]), vectors: [] }),
+        () => add(index, tokenised(sourceOf('c', [{ vector: east }]), 't', [1], [2])),
         () => add(index, sourceOf('a', [{ vector: east }])),
         () => add(index, sourceOf('c', [{ vector: east }]), sourceOf('c', [{ vector: east }])),
         () =>
@@ -212,6 +226,7 @@ export function describeIndex(
         () => index.sources(),
         () => index.passages(['a#0']),
         () => index.vectors(['a#0']),
+        () => index.tokens!(['a#0'], 't'),
         () => index.apply({ remove: ['a'], add: [] }),
       ])
         await expect(call()).rejects.toSatisfy(code('BACKEND_CLOSED'));
@@ -219,11 +234,15 @@ export function describeIndex(
     check('reopened: everything is as it was', async (index, reopen) => {
       await add(index, ...example());
       await index.apply({ remove: ['a'], add: [sourceOf('a', [{ vector: [1, 1, 0, 0] }], 'h2')] });
-      const before = [await index.search(east, 9), await index.sources(), await index.passages(['a#0', 'b#1'])];
+      await add(index, tokenised(sourceOf('t', [{ vector: [-1, 0, 0, 1] }]), 't', [3, 4]));
+      const seen = async (of: PassageIndex) => [
+        ...[await of.search(east, 9), await of.sources(), await of.passages(['a#0', 'b#1'])],
+        await of.tokens!(['t#0', 'a#0'], 't'),
+      ];
+      const before = await seen(index);
       const again = await reopen();
-      expect([await again.search(east, 9), await again.sources(), await again.passages(['a#0', 'b#1'])]).toEqual(
-        before,
-      );
+      expect(await seen(again)).toEqual(before);
+      expect(before[3]).toEqual([Uint16Array.from([3, 4]), null]);
       expect(await again.vectors(['a#0'])).toEqual([unit([1, 1, 0, 0])]);
       expect(await ids(again, 9, { lang: 'en' })).toEqual(['b#0']);
       await add(again, sourceOf('c', [{ vector: east }]));
@@ -251,11 +270,10 @@ export function describeIndex(
     }),
     check('reopened: much change leaves what is left', async (index, reopen) => {
       const vectors = scatter(600, dimensions, 3);
-      const half = (from: number) =>
-        sourceOf(
-          `h${from}`,
-          vectors.slice(from, from + 300).map((vector) => ({ vector })),
-        );
+      const half = (from: number) => {
+        const items = vectors.slice(from, from + 300).map((vector) => ({ vector }));
+        return tokenised(sourceOf(`h${from}`, items), 't', ...items.map((_, i) => [from, ...Array(i).fill(i)]));
+      };
       await add(index, half(0), half(300));
       for (let round = 0; round < 6; round++) await index.apply({ remove: ['h300'], add: [half(300)] });
       const before = await index.search(east, 50);
@@ -264,6 +282,9 @@ export function describeIndex(
       expect(await again.search(east, 50)).toEqual(before);
       expect((await again.passages(['h300#299', 'h0#7'])).map(({ id }) => id)).toEqual(['h300#299', 'h0#7']);
       expect(await again.vectors(['h300#299'])).toEqual([unit(vectors[599]!)]);
+      expect(await again.tokens!(['h300#299', 'h0#0', 'h300#2'], 't')).toEqual(
+        [[300, ...Array(299).fill(299)], [0], [300, 2, 2]].map((ids) => Uint16Array.from(ids)),
+      );
     }),
   ];
   defineSuite(name, options.skip ?? [], Object.fromEntries(tests));

@@ -36,15 +36,24 @@ export function hashEmbedder(
       }
       return vectors;
     },
+    /** Every word is one token. */
+    async tokens(texts, { signal } = {}) {
+      throwIfAborted(signal);
+      if (closed) throw new DiscernError('BACKEND_CLOSED', `${id} is closed`);
+      const ids = (text: string) => Uint16Array.from(wordsOf(text), (word) => fnv(word) & 0xffff);
+      return { tokenizer: 'words@1', ids: texts.map((text) => ids(text).slice(0, 4096)) };
+    },
     async close() {
       closed = true;
     },
   };
 }
 
+const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [''];
+
 function hashVector(text: string, dimensions: number): Float32Array {
   const vector = new Float32Array(dimensions);
-  for (const word of text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? ['']) {
+  for (const word of wordsOf(text)) {
     const hash = fnv(word);
     vector[hash % dimensions]! += hash & 0x10000 ? 1 : -1;
   }

@@ -31,6 +31,12 @@ export function sourceOf(key: string, items: readonly SourceItem[], hash = 'h1')
   };
 }
 
+/** The source with token ids for all its passages, in order. */
+export const tokenised = (source: Source, tokenizer: string, ...ids: readonly number[][]): Source => ({
+  ...source,
+  tokens: { tokenizer, ids: ids.map((list) => Uint16Array.from(list)) },
+});
+
 /** The vector in the same direction, with length 1. */
 export function unit(vector: ArrayLike<number>): Float32Array {
   const values = Float32Array.from(vector);

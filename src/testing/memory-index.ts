@@ -6,6 +6,7 @@ interface Entry {
   readonly source: string;
   readonly passage: Passage;
   readonly vector: Float32Array;
+  readonly tokens: { readonly tokenizer: string; readonly ids: Uint16Array } | null;
 }
 
 export interface MemoryIndexOptions {
@@ -70,6 +71,13 @@ export function memoryIndex({ dimensions, fingerprint = { model: 'memory' } }: M
       ready();
       return ids.map((id) => entries.find(({ passage }) => passage.id === id)?.vector.slice() ?? null);
     },
+    async tokens(ids, tokenizer) {
+      ready();
+      return ids.map((id) => {
+        const tokens = entries.find(({ passage }) => passage.id === id)?.tokens ?? null;
+        return tokens?.tokenizer === tokenizer ? tokens.ids.slice() : null;
+      });
+    },
     async sources() {
       ready();
       return new Map(sources);
@@ -79,16 +87,19 @@ export function memoryIndex({ dimensions, fingerprint = { model: 'memory' } }: M
       const kept = entries.filter(({ source }) => !change.remove.includes(source));
       const keys = new Set([...sources.keys()].filter((key) => !change.remove.includes(key)));
       const ids = new Set(kept.map(({ passage }) => passage.id));
-      for (const { source, passages, vectors } of change.add) {
+      for (const { source, passages, vectors, tokens } of change.add) {
         if (keys.has(source.key)) throw invalid(`source "${source.key}" is in the index already`);
         keys.add(source.key);
         if (passages.length !== vectors.length || passages.length !== source.passages)
           throw invalid(`source "${source.key}" has ${passages.length} passages and ${vectors.length} vectors`);
+        if (tokens && tokens.ids.length !== passages.length)
+          throw invalid(`source "${source.key}" has ${passages.length} passages and token ids of ${tokens.ids.length}`);
         for (const [i, passage] of passages.entries()) {
           checkVector(vectors[i]!);
           if (ids.has(passage.id)) throw invalid(`passage id "${passage.id}" is taken`);
           ids.add(passage.id);
-          kept.push({ source: source.key, passage, vector: vectors[i]!.slice() });
+          const own = tokens ? { tokenizer: tokens.tokenizer, ids: tokens.ids[i]!.slice() } : null;
+          kept.push({ source: source.key, passage, vector: vectors[i]!.slice(), tokens: own });
         }
       }
       entries = kept;

@@ -112,6 +112,29 @@ describe.each(Object.entries(READERS))('loadTokenizer with %s', (_, reader) => {
     expect(encode('a [CLS] tower[MASK]', 512)).toEqual([CLS, 5, 9, 11, 10, 6, 9, 13, 10, SEP]);
   });
 
+  it('has a fingerprint of what decides the ids of a bare text, and of nothing else', async () => {
+    const of = async (change: object) => {
+      await writeFile(join(dir, 'other.json'), JSON.stringify({ ...FILE, ...change }));
+      return (await loadTokenizer(join(dir, 'other.json'), await reader())).fingerprint();
+    };
+    const own = await of({});
+    expect(own).toMatch(/^[0-9a-f]{32}$/);
+    const vocab = Object.fromEntries(Object.entries(FILE.model.vocab).reverse());
+    for (const same of [
+      { padding: null, truncation: null },
+      { added_tokens: FILE.added_tokens.map((token) => ({ ...token, normalized: true })) },
+      { post_processor: { ...FILE.post_processor, single: [...FILE.post_processor.single, frame('[SEP]')] } },
+      { model: { ...FILE.model, vocab } },
+    ])
+      expect(await of(same)).toBe(own);
+    for (const other of [
+      { normalizer: { ...FILE.normalizer, lowercase: false } },
+      { model: { ...FILE.model, vocab: { ...FILE.model.vocab, '##t': 15 } } },
+      { model: { ...FILE.model, max_input_chars_per_word: 99 } },
+    ])
+      expect(await of(other)).not.toBe(own);
+  });
+
   it('never puts a control id inside, whatever the text', () => {
     for (const text of ['[CLS][SEP][PAD][MASK][UNK]', '[ SEP ]', '[S\u200bEP]', '[sep]', '\uff3bSEP\uff3d'])
       expect(

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type HnswIndexOptions, hnswIndex } from '../../src/backends/index/hnsw.ts';
 import type { PassageIndex } from '../../src/contracts.ts';
 import { DiscernError } from '../../src/errors.ts';
-import { scatter, sourceOf } from '../../src/testing/index-sources.ts';
+import { scatter, sourceOf, tokenised } from '../../src/testing/index-sources.ts';
 
 const folders: string[] = [];
 const folder = async () => {
@@ -30,17 +30,22 @@ const open = (dir: string, more: Partial<HnswIndexOptions> = {}): PassageIndex =
   });
 const code = (expected: string) => (error: unknown) => DiscernError.is(error) && error.code === expected;
 const source = (key: string, count: number, hash = 'h1') =>
-  sourceOf(
-    key,
-    scatter(count, 4, key.length * 31 + count).map((vector) => ({ vector, text: `${key} ${hash}` })),
-    hash,
+  tokenised(
+    sourceOf(
+      key,
+      scatter(count, 4, key.length * 31 + count).map((vector) => ({ vector, text: `${key} ${hash}` })),
+      hash,
+    ),
+    't',
+    ...Array.from({ length: count }, (_, i) => [key.length, i, hash.charCodeAt(1)]),
   );
 
 /** Everything that can be asked of an index, for comparison. */
 async function contents(index: PassageIndex) {
   const sources = [...(await index.sources()).values()];
   const ids = sources.flatMap(({ key, passages }) => Array.from({ length: passages }, (_, i) => `${key}#${i}`));
-  return { sources, passages: await index.passages(ids), vectors: await index.vectors(ids) };
+  const [passages, vectors] = [await index.passages(ids), await index.vectors(ids)];
+  return { sources, passages, vectors, tokens: await index.tokens!(ids, 't') };
 }
 async function read(dir: string) {
   const index = open(dir, { create: false });
@@ -108,6 +113,23 @@ describe('the log of an index', () => {
     }
   });
 
+  it('of a time before token ids is read, and takes some', async () => {
+    const dir = await folder();
+    await cp(fileURLToPath(new URL('../fixtures/index-without-tokens', import.meta.url)), dir, { recursive: true });
+    const old = await read(dir);
+    expect(old.passages.map(({ text }) => text)).toEqual(['The mill.', 'Its wheel.']);
+    expect(old.vectors).toEqual([Float32Array.from([1, 0, 0, 0]), Float32Array.from([0, 1, 0, 0])]);
+    expect(old.tokens).toEqual([null, null]);
+    const index = open(dir);
+    await index.apply({ remove: [], add: [source('bb', 2), source('big', 2000)] });
+    await index.apply({ remove: ['big'], add: [] });
+    await index.close();
+    expect((await stat(join(dir, 'passages.log'))).size).toBeLessThan(10_000);
+    const { passages, tokens } = await read(dir);
+    expect(passages.slice(0, 2)).toEqual(old.passages);
+    expect(tokens).toEqual([null, null, Uint16Array.from([2, 0, 49]), Uint16Array.from([2, 1, 49])]);
+  });
+
   it('is refused when it is another file, or none', async () => {
     const dir = await folder();
     await expect(read(dir)).rejects.toSatisfy(code('INDEX_MISSING'));
@@ -162,7 +184,8 @@ describe('the log of an index', () => {
     await index.apply({ remove: [], add: [source('after', 1)] });
     await index.close();
     expect((await stat(join(dir, 'passages.log'))).size).toBeLessThan(10_000);
-    expect((await read(dir)).passages.slice(0, 15)).toEqual(before.passages);
+    const after = await read(dir);
+    expect([after.passages.slice(0, 15), after.tokens.slice(0, 15)]).toEqual([before.passages, before.tokens]);
     expect(await readdir(dir)).toEqual(['passages.log']);
   });
 
@@ -214,7 +237,7 @@ describe('the log of an index', () => {
         });
         child.on('exit', (exit) => (exit === null ? resolve() : reject(new Error(`the writer ended with ${exit}`))));
       });
-      const { sources, passages, vectors } = await read(dir);
+      const { sources, passages, vectors, tokens } = await read(dir);
       const round = Number(sources.find(({ key }) => key === 'round')!.hash);
       expect([acknowledged, acknowledged + 1]).toContain(round);
       // Every change replaces all sources: they are of one round, or it would be a mix.
@@ -222,6 +245,9 @@ describe('the log of an index', () => {
       expect(new Set(passages.map(({ text }) => text.split(' ')[0]))).toEqual(new Set([String(round)]));
       const first = sources[0]!.passages;
       expect(vectors.slice(0, first)).toEqual(scatter(first, 4, round + 1));
+      expect(tokens.map((ids, i) => [ids?.[0], ids?.length === (passages[i]!.id.charCodeAt(0) % 3) + 1])).toEqual(
+        passages.map(() => [round % 65_536, true]),
+      );
       acknowledged = round;
     }
   }, 120_000);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { fileLoader } from '../../src/backends/loader/files.ts';
 import { structureSplitter } from '../../src/backends/splitter/structure.ts';
-import type { IndexChange, PassageIndex } from '../../src/contracts.ts';
+import type { Embedder, IndexChange, PassageIndex } from '../../src/contracts.ts';
 import { DiscernError } from '../../src/errors.ts';
 import { type IngestOptions, type IngestProgress, ingest, ingestDocuments } from '../../src/stages/ingest.ts';
 import { hashEmbedder } from '../../src/testing/hash-embedder.ts';
@@ -232,6 +232,88 @@ describe('another folder of the same name', () => {
     expect([report.changed, report.removed, embedder.embedded.length]).toEqual([1, 0, embedded]);
     expect((await ingest({ ...parts, paths: [join(root, 'docs')] })).unchanged).toBe(1);
     await rm(root, { recursive: true });
+  });
+});
+
+describe('token ids', () => {
+  const splitter = structureSplitter({ size: 200, overlap: 0 });
+  /** Counts the texts that are tokenised. */
+  const counting = () => {
+    const asked: string[] = [];
+    const inner = hashEmbedder();
+    const tokens: Embedder['tokens'] = (texts, options) => {
+      asked.push(...texts);
+      return inner.tokens!(texts, options);
+    };
+    return { asked, embedder: { ...inner, tokens } };
+  };
+  const idOf = async (docId: string) => {
+    const passages = await store.index.passages(await store.ids());
+    return passages.find((passage) => passage.docId === docId)!.id;
+  };
+
+  test('of every passage stand in the index, made of the text that is embedded', async () => {
+    const { embedder } = counting();
+    const documents = [
+      { id: 'a', text: 'The mill has two wheels.', title: 'Mills' },
+      { id: 'b', text: 'One wheel is new.' },
+    ];
+    await ingestDocuments({ documents, splitter, embedder, index: store.index });
+    const ids = await store.ids();
+    const texts = (await store.index.passages(ids)).map(passageText);
+    expect(texts).toContain('Mills\nThe mill has two wheels.');
+    expect(await store.index.tokens!(ids, 'words@1')).toEqual((await hashEmbedder().tokens!(texts))!.ids);
+    expect((await store.index.tokens!([await idOf('a')], 'words@1'))[0]).toHaveLength(6);
+  });
+
+  test('are not made again for passages that stay', async () => {
+    const { asked, embedder } = counting();
+    const give = (b: string) =>
+      ingestDocuments({
+        documents: [
+          { id: 'a', text: 'The mill has two wheels.' },
+          { id: 'b', text: `One wheel is quite new.\n\n${b}` },
+        ],
+        splitter: structureSplitter({ size: 30, overlap: 0 }),
+        ...{ embedder, index: store.index },
+      });
+    await give('The other is old.');
+    const first = asked.splice(0);
+    expect(first.length).toBe(3);
+    await give('The other is lost.');
+    expect(asked).toEqual(['The other is lost.']);
+  });
+
+  test('come with a changed source of an index that had none', async () => {
+    const { tokens: _, ...bare } = hashEmbedder();
+    const give = (embedder: Embedder, text: string) =>
+      ingestDocuments({
+        documents: [
+          { id: 'a', text: 'The mill.', metadata: { note: text } },
+          { id: 'b', text: 'The dam.' },
+        ],
+        ...{ splitter, embedder, index: store.index },
+      });
+    await give(bare, 'one');
+    expect(store.changes[0]!.add.map(({ tokens }) => tokens)).toEqual([undefined, undefined]);
+    const { asked, embedder } = counting();
+    await give(embedder, 'two');
+    expect([asked, embedder.embedded]).toEqual([['The mill.'], []]);
+    const ids = [await idOf('a'), await idOf('b')];
+    expect((await store.index.tokens!(ids, 'words@1')).map((tokens) => tokens?.length ?? null)).toEqual([2, null]);
+  });
+
+  test('of a tokenizer that lost some are an error, and the index stays as it was', async () => {
+    const { embedder } = counting();
+    const short: Embedder = { ...embedder, tokens: async () => ({ tokenizer: 'words@1', ids: [] }) };
+    const call = ingestDocuments({
+      documents: [{ id: 'a', text: 'A' }],
+      splitter,
+      embedder: short,
+      index: store.index,
+    });
+    await expect(call).rejects.toThrow('gave token ids of 0 texts for 1');
+    expect(store.changes).toEqual([]);
   });
 });
 

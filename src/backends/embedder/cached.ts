@@ -71,6 +71,7 @@ export function cachedEmbedder(embedder: Embedder, { max }: CacheOptions): Embed
     },
     fingerprint: () => embedder.fingerprint(),
     embed,
+    tokens: async (texts, options) => (await embedder.tokens?.(texts, options)) ?? null,
     notice: async () => (await embedder.notice?.()) ?? null,
     async close() {
       closed = true;

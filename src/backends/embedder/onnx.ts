@@ -2,6 +2,7 @@ import type { Embedder } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { onnxWorker } from '../onnx-worker-client.ts';
+import { tokensOf } from '../onnx-worker-tokens.ts';
 
 export interface OnnxEmbedderOptions {
   readonly model: ResolvedModel;
@@ -54,6 +55,7 @@ export function onnxEmbedder({ model, maxTokens, threads }: OnnxEmbedderOptions)
       };
     },
     embed,
+    tokens: (texts, options = {}) => tokensOf(worker, texts, { ...options, urgent: false }),
     async notice() {
       const runtime = await worker.runtime();
       if (runtime.kind === 'native') return null;

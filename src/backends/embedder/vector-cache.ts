@@ -42,6 +42,7 @@ export function cachedVectors({ file }: VectorCacheOptions, embedder: Embedder):
       return embedder.id; // it may know its runtime only later
     },
     fingerprint: () => embedder.fingerprint(),
+    tokens: async (texts, options) => (await embedder.tokens?.(texts, options)) ?? null,
     notice: async () => (await embedder.notice?.()) ?? null,
     async embed(texts, kind, options = {}) {
       throwIfAborted(options.signal);

@@ -106,21 +106,27 @@ export async function* compacted(generation: Generation, kind: Kind): AsyncGener
   yield* await openingFrame(kind);
   let add: SourceEntry[] = [];
   let texts: Buffer[] = [];
+  let tokens: Buffer[] = [];
   let vectors: Uint8Array[] = [];
-  const frame = async () => (await encodeFrame({ head: headLines({ remove: [], add }), texts, vectors })).pieces;
+  const frame = async () =>
+    (await encodeFrame({ head: headLines({ remove: [], add }), texts: [...texts, ...tokens], vectors })).pieces;
   for (const key of passages.sources.keys()) {
     const { first, count } = passages.rowsOf(key);
     add.push(passages.entry(key));
-    if (count > 0) {
-      const start = passages.place(first).offset;
-      const last = passages.place(first + count - 1);
-      texts.push(await storage.read(start, last.offset + last.bytes - start));
+    // Records of a source stand together, and so do its token ids: all of its passages have them, or none.
+    for (const [place, into] of [
+      [passages.place, texts],
+      [passages.tokenPlace, tokens],
+    ] as const) {
+      const [start, last] = count > 0 ? [place(first), place(first + count - 1)] : [null, null];
+      if (start && last) into.push(await storage.read(start.offset, last.offset + last.bytes - start.offset));
     }
     for (let row = first; row < first + count; row++) vectors.push(new Uint8Array(rows.vector(row).slice().buffer));
     if (vectors.length < FRAME_ROWS) continue;
     yield* await frame();
     add = [];
     texts = [];
+    tokens = [];
     vectors = [];
   }
   if (add.length > 0) yield* await frame();

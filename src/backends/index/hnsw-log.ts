@@ -5,7 +5,8 @@ import type { Storage } from './hnsw-storage.ts';
 /**
  * The log is a row of frames: one for what the index is, then one for each change.
  * A frame is its header (magic, bytes of head, of texts, of vectors, checksum of these three, checksum of the header),
- * the head (lines of JSON), the texts (a line of JSON for each passage) and the vectors (float32, little-endian).
+ * the head (lines of JSON), the texts (a line of JSON for each passage, then the token ids of passages that have them,
+ * uint16, little-endian) and the vectors (float32, little-endian).
  */
 const MAGIC = 0x31585244;
 export const HEADER_BYTES = 24;

@@ -4,15 +4,20 @@ import type { Metadata, Passage } from '../../types.ts';
 import { pauses } from './hnsw-log.ts';
 import type { Rows, View } from './hnsw-rows.ts';
 
-/** Passages in a row with one document and one metadata, each with its id and the bytes of its text record. */
+/** Token ids are stored as uint16. */
+export const TOKEN_BYTES = 2;
+
+/** Passages in a row with one document and one metadata, each with its id, the bytes of its text record, and how many tokens it has. */
 interface Group {
   readonly docId: string;
   readonly metadata: Metadata;
-  readonly passages: [id: string, bytes: number][];
+  readonly passages: ([id: string, bytes: number] | [id: string, bytes: number, tokens: number])[];
 }
 export interface SourceEntry {
   readonly source: SourceRecord;
   readonly groups: readonly Group[];
+  /** What made the token ids of all its passages; absent where none are stored. */
+  readonly tokenizer?: string;
 }
 interface Removal {
   readonly remove: readonly string[];
@@ -27,7 +32,13 @@ export interface Head {
 /** The part of a passage that is read when it is asked for; the rest is in memory, for filters. */
 type TextRecord = Pick<Passage, 'text' | 'title' | 'span' | 'page' | 'heading'>;
 
-/** Everything of the log but texts and vectors. */
+/** A stretch of the log. */
+interface Place {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Everything of the log but texts, token ids and vectors. */
 export interface Table {
   view(): View;
   live(): number;
@@ -39,7 +50,11 @@ export interface Table {
   /** The source as a line of a head, for writing the log anew. */
   entry(key: string): SourceEntry;
   /** Place and length of a row's text record in the log. */
-  place(row: number): { readonly offset: number; readonly bytes: number };
+  place(row: number): Place;
+  /** Place and length of a row's token ids; null where it has none. */
+  tokenPlace(row: number): Place | null;
+  /** What made the token ids of a row; null where it has none. */
+  tokenizer(row: number): string | null;
   parse(row: number, record: Buffer): Passage;
   check(change: IndexChange): void;
   commit(head: Head, textsAt: number): void;
@@ -51,9 +66,12 @@ export function table(rows: Rows): Table {
   const docIds: string[] = [];
   const metadatas: Metadata[] = [];
   const offsets: number[] = [];
+  /** Place and number of each row's token ids; the number is -1 where there are none. */
+  const tokens: number[] = [];
   const owners: string[] = [];
   const rowOf = new Map<string, number>();
   const sources = new Map<string, SourceRecord>();
+  const tokenizers = new Map<string, string>();
   const ranges = new Map<string, { first: number; count: number }>();
   let version = 0;
 
@@ -66,6 +84,7 @@ export function table(rows: Rows): Table {
     }
     ranges.delete(key);
     sources.delete(key);
+    tokenizers.delete(key);
   };
 
   return {
@@ -84,11 +103,17 @@ export function table(rows: Rows): Table {
           group = { docId: docIds[row]!, metadata: metadatas[row]!, passages: [] };
           groups.push(group);
         }
-        group.passages.push([ids[row]!, offsets[2 * row + 1]!]);
+        const count = tokens[2 * row + 1]!;
+        group.passages.push([ids[row]!, offsets[2 * row + 1]!, ...(count < 0 ? ([] as const) : ([count] as const))]);
       }
-      return { source: sources.get(key)!, groups };
+      return { source: sources.get(key)!, groups, tokenizer: tokenizers.get(key) };
     },
     place: (row) => ({ offset: offsets[2 * row]!, bytes: offsets[2 * row + 1]! }),
+    tokenPlace: (row) => {
+      const count = tokens[2 * row + 1]!;
+      return count < 0 ? null : { offset: tokens[2 * row]!, bytes: count * TOKEN_BYTES };
+    },
+    tokenizer: (row) => tokenizers.get(owners[row]!) ?? null,
     parse: (row, record) => {
       const { text, title, span, page, heading } = JSON.parse(record.toString()) as TextRecord;
       return { id: ids[row]!, docId: docIds[row]!, text, title, span, page, heading, metadata: metadatas[row]! };
@@ -120,10 +145,11 @@ export function table(rows: Rows): Table {
       version++;
       for (const key of head.remove) forget(key);
       let offset = textsAt;
-      for (const { source, groups } of head.add) {
+      let tokensAt = textsAt + textBytesOf(head);
+      for (const { source, groups, tokenizer } of head.add) {
         const first = ids.length;
         for (const { docId, metadata, passages } of groups)
-          for (const [id, bytes] of passages) {
+          for (const [id, bytes, count = -1] of passages) {
             rowOf.set(id, ids.length);
             ids.push(id);
             docIds.push(docId);
@@ -131,8 +157,11 @@ export function table(rows: Rows): Table {
             offsets.push(offset, bytes);
             owners.push(source.key);
             offset += bytes;
+            tokens.push(tokensAt, count);
+            tokensAt += Math.max(0, count) * TOKEN_BYTES;
           }
         sources.set(source.key, source);
+        if (tokenizer !== undefined) tokenizers.set(source.key, tokenizer);
         ranges.set(source.key, { first, count: ids.length - first });
       }
     },
@@ -156,15 +185,23 @@ export function table(rows: Rows): Table {
   };
 }
 
-/** Head lines and text records of a change. */
+const textBytesOf = (head: Head): number =>
+  head.add.reduce(
+    (sum, { groups }) =>
+      sum + groups.reduce((of, { passages }) => of + passages.reduce((all, [, bytes]) => all + bytes, 0), 0),
+    0,
+  );
+
+/** Head lines of a change, and its text records followed by its token ids. */
 export async function encodeChange(change: IndexChange): Promise<{ head: Head; headLines: Buffer[]; texts: Buffer[] }> {
   const pause = pauses();
   const texts: Buffer[] = [];
+  const tokenIds: Buffer[] = [];
   const add: SourceEntry[] = [];
-  for (const { source, passages } of change.add) {
+  for (const { source, passages, tokens } of change.add) {
     const groups: Group[] = [];
     let seen: Metadata | null = null;
-    for (const { id, docId, metadata, text, title, span, page, heading } of passages) {
+    for (const [i, { id, docId, metadata, text, title, span, page, heading }] of passages.entries()) {
       const record: TextRecord = { text, title, span: { start: span.start, end: span.end }, page, heading };
       const bytes = Buffer.from(`${JSON.stringify(record)}\n`);
       texts.push(bytes);
@@ -174,16 +211,19 @@ export async function encodeChange(change: IndexChange): Promise<{ head: Head; h
         groups.push(group);
         seen = metadata;
       }
-      group.passages.push([id, bytes.length]);
+      const ids = tokens?.ids[i];
+      group.passages.push(ids === undefined ? [id, bytes.length] : [id, bytes.length, ids.length]);
+      if (ids !== undefined) tokenIds.push(Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength));
       await pause();
     }
     add.push({
       source: { key: source.key, hash: source.hash, origin: source.origin, passages: source.passages },
       groups,
+      tokenizer: tokens?.tokenizer,
     });
   }
   const head = { remove: [...change.remove], add };
-  return { head, headLines: headLines(head), texts };
+  return { head, headLines: headLines(head), texts: [...texts, ...tokenIds] };
 }
 
 export const headLines = ({ remove, add }: Head): Buffer[] =>

@@ -89,17 +89,25 @@ export function hnswIndex(options: HnswIndexOptions): PassageIndex {
         return row === undefined ? null : rows.vector(row).slice();
       });
     },
+    async tokens(ids, tokenizer) {
+      return (await ready()).store.tokens(ids, tokenizer);
+    },
     async sources() {
       return new Map((await ready()).generation.table.sources);
     },
     apply(change, call = {}) {
       return inTurn(async () => {
         const state = await ready(call);
-        for (const { source, passages, vectors } of change.add) {
+        for (const { source, passages, vectors, tokens } of change.add) {
           if (vectors.length !== passages.length || source.passages !== passages.length)
             throw new DiscernError(
               'INPUT_INVALID',
               `source "${source.key}" has ${passages.length} passages, ${vectors.length} vectors, and says ${source.passages}`,
+            );
+          if (tokens && tokens.ids.length !== passages.length)
+            throw new DiscernError(
+              'INPUT_INVALID',
+              `source "${source.key}" has ${passages.length} passages, and token ids of ${tokens.ids.length}`,
             );
           for (const [i, vector] of vectors.entries())
             checkVector(vector, options.dimensions, `vector ${i} of source "${source.key}"`);
