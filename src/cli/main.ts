@@ -7,6 +7,7 @@ import { registerConformance } from './conformance.ts';
 import { type CliContext, configOf } from './context.ts';
 import { readEnvironment } from './environment.ts';
 import { registerEval } from './eval.ts';
+import { registerEvalRetrieval } from './eval-retrieval.ts';
 import { registerIngest } from './ingest.ts';
 import { registerModels } from './models.ts';
 import { addConfigFlags } from './options.ts';
@@ -43,7 +44,7 @@ registerIngest(program, context);
 registerRun(program, context);
 registerReplay(program, context);
 registerConformance(program, context);
-registerEval(program, context);
+registerEvalRetrieval(registerEval(program, context), context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 
