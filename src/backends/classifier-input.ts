@@ -121,7 +121,7 @@ export function windowsOf(
   const step = Math.max(1, room - Math.min(shared, room >> 1));
   const count = Math.min(mostWindows, 1 + Math.ceil((ids.length - room) / step));
   return Array.from({ length: count }, (_, i) => {
-    const from = Math.round((i * (ids.length - room)) / (count - 1));
+    const from = Math.round((i * (ids.length - room)) / Math.max(1, count - 1));
     return ids.slice(from, from + room);
   });
 }

@@ -161,14 +161,20 @@ function pairsIn(a: PieceWords, b: PieceWords): number {
   return a.keys.slice(1).filter((_, i) => there.has(pair(a.keys, i))).length;
 }
 
+/** Word by word of a: how long the run is that ends before each place of b. Never more than length times length steps. */
 function longestRun(a: PieceWords, b: PieceWords, places: ReadonlyMap<number, readonly number[]>): number {
   let longest = 0;
-  for (let i = 0; i + longest < a.keys.length; i++)
-    for (const at of places.get(a.keys[i]!) ?? []) {
-      let length = 1;
-      while (i + length < a.keys.length && a.keys[i + length] === b.keys[at + length]) length++;
-      longest = Math.max(longest, length);
+  let last: readonly number[] = [];
+  let [runs, next] = [new Int32Array(b.keys.length + 1), new Int32Array(b.keys.length + 1)];
+  for (const key of a.keys) {
+    const found = places.get(key) ?? [];
+    for (const at of found) {
+      next[at + 1] = runs[at]! + 1;
+      longest = Math.max(longest, next[at + 1]!);
     }
+    for (const at of last) runs[at + 1] = 0;
+    [runs, next, last] = [next, runs, found];
+  }
   return longest;
 }
 
