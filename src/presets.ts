@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { Critic, Embedder, Generator, Loader, PassageIndex, Reranker, Splitter } from './contracts.ts';
+import type { Critic, Embedder, Entailment, Generator, Loader, PassageIndex, Reranker, Splitter } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import type { ModelStore } from './models/store.ts';
 
@@ -152,6 +152,22 @@ export async function createCritic(name: string, context: PresetContext): Promis
   const classifier = await classifierNamed(name, 'critic', Object.keys(CRITICS), context);
   const { classifierCritic } = await import('./backends/critic/classifier.ts');
   return { critic: classifierCritic(classifier), isRelThreshold: classifier.definition.isRelThreshold };
+}
+
+/** A classifier by its name or folder; otherwise an NLI model: its folder, or `owner/repo` of the hub. */
+export async function createEntailment(
+  name: string,
+  { store, classifier, signal }: Pick<PresetContext, 'store' | 'classifier' | 'signal'>,
+): Promise<Entailment> {
+  const { classifierFolder } = await import('./backends/classifier-folder.ts');
+  const folder = await classifierFolder(name);
+  if (folder !== null) {
+    const { classifierEntailment } = await import('./backends/entailment/classifier.ts');
+    return classifierEntailment(await classifier(folder));
+  }
+  if (!/[\\/]/.test(name)) throw unknown('entailment model', name, ['mini', 'or the folder of an NLI model']);
+  const { onnxEntailment } = await import('./backends/entailment/onnx.ts');
+  return onnxEntailment({ model: await store.resolve(name, { signal }) });
 }
 
 export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>

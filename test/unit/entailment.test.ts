@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Classifier, HeadRequest } from '../../src/backends/classifier.ts';
 import type { Head } from '../../src/backends/classifier-input.ts';
 import { classifierEntailment, meanChance } from '../../src/backends/entailment/classifier.ts';
 import { onnxEntailment } from '../../src/backends/entailment/onnx.ts';
 import type { Entailment } from '../../src/contracts.ts';
+import { openEntailment } from '../../src/entailment.ts';
 import { DiscernError } from '../../src/errors.ts';
 import { sameMeaning } from '../../src/semantics.ts';
 import { scriptedEntailment } from '../../src/testing/scripted-entailment.ts';
@@ -48,12 +50,12 @@ function told(answer: (head: Head, request: HeadRequest) => readonly number[]) {
       });
     },
   };
-  return { entailment: classifierEntailment(classifier), raw: classifierEntailment(classifier, 'raw'), asked };
+  return { entailment: classifierEntailment(classifier), asked };
 }
 
 describe('the classifier as entailment model', () => {
   it('entail: the hypothesis first, the premise last, both after the question; no question of its own', async () => {
-    const { entailment, raw, asked } = told(() => [0.1, 0.2, 0.7]);
+    const { entailment, asked } = told(() => [0.1, 0.2, 0.7]);
     expect(await entailment.entail([of('in Lisbon', 'Lisbon'), of('A dog barks.', 'A dog.', '')])).toEqual([
       { contradiction: 0.1, neutral: 0.2, entailment: 0.7 },
       { contradiction: 0.1, neutral: 0.2, entailment: 0.7 },
@@ -66,9 +68,6 @@ describe('the classifier as entailment model', () => {
           { first: ['', 'A dog.'], last: 'A dog barks.' },
         ],
       },
-    ]);
-    expect(await raw.entail([of('in Lisbon', 'Lisbon')])).toEqual([
-      { contradiction: 0.05, neutral: 0.1, entailment: 0.35 },
     ]);
   });
 
@@ -110,15 +109,14 @@ describe('the classifier as entailment model', () => {
     expect(runs).toEqual({ equivalent: 4 });
   });
 
-  it('gives calibrated probabilities, and raw ones when asked for', async () => {
+  it('gives calibrated probabilities', async () => {
     // Shared words give the logit 4 in both orders; the curve takes 3 of it, so the odds are e instead of e^4.
     const fittedOn = { data: 'test', n: 1 };
     const { classifier } = countingClassifier({
       calibration: { equivalent: { use: { method: 'platt', scale: 1, bias: [-3, 0] }, fittedOn } },
     });
-    const pair = [of('Lisbon', 'Lisbon.')];
-    expect((await classifierEntailment(classifier).equivalent(pair))[0]).toBeCloseTo(1 / (1 + Math.exp(-1)), 6);
-    expect((await classifierEntailment(classifier, 'raw').equivalent(pair))[0]).toBeCloseTo(1 / (1 + Math.exp(-4)), 6);
+    const [chance] = await classifierEntailment(classifier).equivalent([of('Lisbon', 'Lisbon.')]);
+    expect(chance).toBeCloseTo(1 / (1 + Math.exp(-1)), 6);
   });
 
   it('declares the heads that there are, refuses the other one, and a classifier with none', async () => {
@@ -211,6 +209,29 @@ describe('an NLI model of ONNX', () => {
     await expect(made.entail([of('radium', 'noon')])).rejects.toSatisfy(
       throwsCode('BACKEND_FAILED', 'gives 2 numbers for a pair, where its config.json has 3 labels'),
     );
+  });
+});
+
+describe('openEntailment', () => {
+  it('opens an NLI model by its folder', async () => {
+    const config = { model_type: 'bert', id2label: { 0: 'entailment', 1: 'not_entailment' } };
+    const folder = await writeCrossEncoder({ weights: [1, 0], bias: [0, 0] }, config);
+    const models = { dir: join(folder, '..', 'store'), offline: true };
+    const opened = await openEntailment(folder, { config: { models } });
+    const [said] = await opened.entail([of('radium', 'radium', '')]);
+    expect(said!.entailment).toBeCloseTo(Math.E / (1 + Math.E), 5);
+    await opened.close();
+    await opened.close();
+    await expect(opened.entail([of('radium', 'radium')])).rejects.toSatisfy(
+      throwsCode('BACKEND_CLOSED', 'Tiny_Ranker'),
+    );
+  });
+
+  it('refuses a name that nothing has, and a folder that is not there', async () => {
+    await expect(openEntailment('nobody')).rejects.toSatisfy(
+      throwsCode('BACKEND_UNKNOWN', 'no entailment model is called "nobody"; there are: mini,'),
+    );
+    await expect(openEntailment('./no/such/folder')).rejects.toSatisfy(throwsCode('MODEL_UNKNOWN', 'no/such/folder'));
   });
 });
 

@@ -9,10 +9,9 @@ const SMALLEST = 1e-9;
 /**
  * Our small encoder as a judge of two answers, with calibrated probabilities of the heads that it has.
  * `equivalent` reads each pair in both orders and takes the mean log-odds; answers that are the same text but for case
- * and blanks around it are given 1 without asking. It owns nothing: the classifier stays open. `raw` are the probabilities
- * before calibration, of the same runs.
+ * and blanks around it are given 1 without asking. It owns nothing: the classifier stays open.
  */
-export function classifierEntailment(classifier: Classifier, probs: 'calibrated' | 'raw' = 'calibrated'): Entailment {
+export function classifierEntailment(classifier: Classifier): Entailment {
   const outputs = (['entail', 'equivalent'] as const).filter((head) => classifier.has(head));
   if (outputs.length === 0)
     throw new DiscernError('CRITIC_KIND_UNSUPPORTED', `${classifier.id} has neither a head entail nor equivalent`);
@@ -31,7 +30,7 @@ export function classifierEntailment(classifier: Classifier, probs: 'calibrated'
     async entail(requests, options: CallOptions = {}) {
       check('entail', options.signal);
       const answers = await classifier.probabilities('entail', requests.map(nliRequest), options);
-      return answers.map(({ [probs]: [contradiction, neutral, entailment] }) => ({
+      return answers.map(({ calibrated: [contradiction, neutral, entailment] }) => ({
         contradiction: contradiction!,
         neutral: neutral!,
         entailment: entailment!,
@@ -45,7 +44,7 @@ export function classifierEntailment(classifier: Classifier, probs: 'calibrated'
         { first: [question, second], last: first },
       ]);
       const answers = await classifier.probabilities('equivalent', asked, options);
-      const chance = (place: number) => answers[place]![probs][0]!;
+      const chance = (place: number) => answers[place]!.calibrated[0]!;
       const found = new Map(unlike.map((request, i) => [request, meanChance(chance(2 * i), chance(2 * i + 1))]));
       return requests.map((request) => found.get(request) ?? 1);
     },
