@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Classifier, createClassifier } from '../../src/backends/classifier.ts';
 import { loadClassifier, shippedCritic } from '../../src/backends/classifier-definition.ts';
 import { classifierEntailment } from '../../src/backends/entailment/classifier.ts';
+import { openEntailment } from '../../src/entailment.ts';
+import { DiscernError } from '../../src/errors.ts';
 import { describeEntailment } from '../../src/testing/describe-entailment.ts';
 
 let classifier: Classifier;
@@ -30,6 +32,15 @@ describe('the entailment heads of mini', () => {
       { question: '', first: short, second: long },
     ]);
     expect(Math.abs(forward!.entailment - backward!.entailment)).toBeGreaterThan(1e-3);
+  });
+
+  it('are opened by name, and closed with all that was loaded for them', async () => {
+    const request = { question: 'When does the ferry leave?', first: 'at noon', second: 'at midnight' };
+    const opened = await openEntailment('mini');
+    expect(await opened.equivalent([request])).toEqual(await classifierEntailment(classifier).equivalent([request]));
+    await opened.close();
+    await opened.close();
+    await expect(opened.equivalent([request])).rejects.toSatisfy((error) => DiscernError.is(error, 'BACKEND_CLOSED'));
   });
 
   it.skip(`tell a reworded answer from another one (${reason})`, async () => {
