@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { DiscernError } from '../errors.ts';
+import { DiscernError, messageOf } from '../errors.ts';
 import { hashFile } from '../models/checked-file.ts';
 import { HEADS, type Head } from './classifier-input.ts';
 
@@ -12,8 +12,13 @@ const sums = z.array(z.number()).min(1);
 const CalibrationSchema = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('temperature'), temperature: z.number().positive() }),
   z.strictObject({ method: z.literal('platt'), scale: z.number(), bias: sums }),
-  z.strictObject({ method: z.literal('isotonic'), x: sums, y: sums }),
+  z.strictObject({ method: z.literal('isotonic'), x: sums, y: sums }).refine(({ x, y }) => x.length === y.length, {
+    error: 'x and y need as many values as each other',
+  }),
 ]);
+
+/** Labels of a head; one output is that of the first of two. */
+const labelsOf = (head: Head): number => Math.max(2, HEADS[head].outputs);
 
 /** What `critics/<name>/<version>/critic.json` of a classifier holds: the files, how to ask them, and how good they are. */
 export const ClassifierDefinitionSchema = z.strictObject({
@@ -28,19 +33,34 @@ export const ClassifierDefinitionSchema = z.strictObject({
         sha256: z.string().regex(/^[0-9a-f]{64}$/),
       }),
     )
-    .length(2),
+    .length(2)
+    .refine((files) => new Set(files.map(({ path }) => path)).size === files.length, {
+      error: 'each file once: model.onnx and tokenizer.json',
+    }),
   frame: z.strictObject({ start: z.int(), end: z.int(), taskBase: z.int() }),
   sizes: z.strictObject({ maxTokens: count, leastLast: count, limit: count, shared: count, mostWindows: count }),
   /** Where the outputs of each head stand in what the model returns. */
-  heads: z.partialRecord(
-    z.enum(Object.keys(HEADS) as [Head, ...Head[]]),
-    z.strictObject({ at: z.int().nonnegative(), outputs: count }),
-  ),
+  heads: z
+    .partialRecord(
+      z.enum(Object.keys(HEADS) as [Head, ...Head[]]),
+      z.strictObject({ at: z.int().nonnegative(), outputs: count }),
+    )
+    .superRefine((heads, context) => {
+      for (const [head, { outputs }] of Object.entries(heads))
+        if (outputs !== HEADS[head as Head].outputs)
+          context.addIssue(`${head} has ${HEADS[head as Head].outputs} outputs, not ${outputs}`);
+    }),
   /** By head; absent = raw. Fitted by `discern critics calibrate`, which says on what. */
-  calibration: z.partialRecord(
-    z.enum(Object.keys(HEADS) as [Head, ...Head[]]),
-    z.strictObject({ use: CalibrationSchema, fittedOn: z.strictObject({ data: z.string(), n: count }) }),
-  ),
+  calibration: z
+    .partialRecord(
+      z.enum(Object.keys(HEADS) as [Head, ...Head[]]),
+      z.strictObject({ use: CalibrationSchema, fittedOn: z.strictObject({ data: z.string(), n: count }) }),
+    )
+    .superRefine((calibration, context) => {
+      for (const [head, { use }] of Object.entries(calibration))
+        if (use.method === 'platt' && use.bias.length !== labelsOf(head as Head))
+          context.addIssue(`${head} has ${labelsOf(head as Head)} labels, its bias ${use.bias.length}`);
+    }),
   /** Passages whose P(relevant) is not above this are dropped, unless the config says another value. */
   isRelThreshold: z.number().min(0).max(1).nullable(),
   /** Share of this critic's score in the order of rerank, the rest is recall's; unless the config says another. */
@@ -73,23 +93,36 @@ export async function shippedCritic(name: string): Promise<string | null> {
   return known.includes(wanted) ? join(SHIPPED, id, `${wanted}`) : null;
 }
 
+const invalid = (message: string, cause: unknown): DiscernError =>
+  new DiscernError('CRITIC_INVALID', message, {
+    hint: 'critics/README.md tells what a folder of a critic holds',
+    cause,
+  });
+
 /** Reads a classifier's folder and checks its files. Throws CRITIC_INVALID, or MODEL_CHECKSUM for a file that is another. */
 export async function loadClassifier(dir: string, signal?: AbortSignal): Promise<ClassifierFiles> {
   let definition: ClassifierDefinition;
   try {
     definition = ClassifierDefinitionSchema.parse(JSON.parse(await readFile(join(dir, 'critic.json'), 'utf8')));
   } catch (cause) {
-    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new DiscernError('CRITIC_INVALID', `critic.json is not the definition of a classifier: ${problem}`, {
-      cause,
-    });
+    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
+    throw invalid(`${join(dir, 'critic.json')} is not the definition of a classifier: ${problem}`, cause);
   }
   for (const { path, sha256 } of definition.files) {
-    const found = await hashFile(join(dir, path), signal);
+    const found = await hashFile(join(dir, path), signal).catch((cause) => {
+      if (DiscernError.is(cause)) throw cause;
+      throw invalid(
+        `${path} of the critic ${definition.id}@${definition.version} cannot be read: ${messageOf(cause)}`,
+        cause,
+      );
+    });
     if (found !== sha256)
       throw new DiscernError(
         'MODEL_CHECKSUM',
         `${path} of the critic ${definition.id}@${definition.version} has sha256 ${found}, its definition says ${sha256}`,
+        {
+          hint: 'copy the folder again, or write the new sha256 and size into critic.json if the file was meant to change',
+        },
       );
   }
   return { definition, model: join(dir, 'model.onnx'), tokenizer: join(dir, 'tokenizer.json') };
