@@ -66,6 +66,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     keys,
     embedder,
     vectorsOf: async (ids) => (await index()).vectors(ids),
+    tokensOf,
     classifier,
     signal,
   });
@@ -78,9 +79,11 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     options.onNotice?.(text);
   }
   const tellNotice = async () => tell((await (await embedder()).notice?.()) ?? null);
+  const tokensOf: NonNullable<PresetContext['tokensOf']> = async (ids, tokenizer) =>
+    (await (await index()).tokens?.(ids, tokenizer)) ?? ids.map(() => null);
   const classifier = (folder: string) =>
     shelf.once(`classifier ${folder}`, async (own) => {
-      const opened = own(await openClassifier(folder, signal));
+      const opened = own(await openClassifier(folder, signal, tokensOf));
       tell(await opened.notice());
       return opened;
     });

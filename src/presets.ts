@@ -4,6 +4,7 @@ import { DiscernError } from './errors.ts';
 import type { ModelStore } from './models/store.ts';
 
 export type Classifier = import('./backends/classifier.ts').Classifier;
+type TokensOf = import('./backends/onnx-worker-tokens.ts').TokensOf;
 
 /** What backends are made with. Nothing is loaded before the first use. */
 export interface PresetContext {
@@ -14,6 +15,8 @@ export interface PresetContext {
   readonly embedder: () => Promise<Embedder>;
   /** Vectors that the index holds already. */
   readonly vectorsOf: (ids: readonly string[]) => Promise<(Float32Array | null)[]>;
+  /** Token ids that the index holds already; absent where there is no index. */
+  readonly tokensOf?: TokensOf;
   /** The classifier in a folder: loaded once for all that ask it, and not theirs to close. */
   readonly classifier: (folder: string) => Promise<Classifier>;
   readonly signal?: AbortSignal;
@@ -51,14 +54,14 @@ const RERANKERS: Makers<PresetReranker> = {
     const { embeddingReranker } = await import('./backends/reranker/embedding.ts');
     return { reranker: embeddingReranker({ embedder: await embedder(), vectorsOf }), mix: null };
   },
-  async onnx({ config, store, signal }) {
+  async onnx({ config, store, tokensOf, signal }) {
     const { model } = config.rerank;
     if (model === null)
       throw new DiscernError('CONFIG_INVALID', 'rerank.backend onnx needs a cross-encoder, and rerank.model is none', {
         hint: 'give its folder with --rerank.model, or use --rerank.backend mini',
       });
     const { onnxReranker } = await import('./backends/reranker/onnx.ts');
-    return { reranker: await onnxReranker({ model: await store.resolve(model, { signal }) }), mix: null };
+    return { reranker: await onnxReranker({ model: await store.resolve(model, { signal }), tokensOf }), mix: null };
   },
 };
 
@@ -127,12 +130,12 @@ async function classifierNamed(name: string, role: string, others: readonly stri
 }
 
 /** Loads nothing yet, but checks the files. Whoever asks closes it. */
-export async function openClassifier(folder: string, signal?: AbortSignal): Promise<Classifier> {
+export async function openClassifier(folder: string, signal?: AbortSignal, tokensOf?: TokensOf): Promise<Classifier> {
   const [{ createClassifier }, { loadClassifier }] = await Promise.all([
     import('./backends/classifier.ts'),
     import('./backends/classifier-definition.ts'),
   ]);
-  return createClassifier({ files: await loadClassifier(folder, signal) });
+  return createClassifier({ files: await loadClassifier(folder, signal), tokensOf });
 }
 
 export const createEmbedder = (context: PresetContext): Promise<Embedder> =>
@@ -184,6 +187,7 @@ export async function keptVectors(embedder: Embedder, file: string) {
       },
       fingerprint: () => embedder.fingerprint(),
       embed: (texts, kind, options) => embedder.embed(texts, kind, options),
+      tokens: async (texts, options) => (await embedder.tokens?.(texts, options)) ?? null,
       notice: async () => (await embedder.notice?.()) ?? null,
       close: async () => {}, // it is not ours
     },

@@ -8,14 +8,12 @@ import type { ClassifierDefinition, ClassifierFiles } from './classifier-definit
 import type { Head } from './classifier-input.ts';
 import { onnxWorker } from './onnx-worker-client.ts';
 import type { Part } from './onnx-worker-pairs.ts';
-
-/** Token ids that exist already, such as those of the index: null where there are none. */
-export type TokensOf = (ids: readonly string[]) => Promise<(Uint16Array | null)[]>;
+import { partsOf, type TokensOf } from './onnx-worker-tokens.ts';
 
 export interface ClassifierOptions {
   readonly files: ClassifierFiles;
   readonly threads?: number;
-  /** Token ids of passages, made with this classifier's vocabulary. */
+  /** Token ids of passages that need no tokenising. */
   readonly tokensOf?: TokensOf;
   /** Answers that are kept in memory, by head and texts. */
   readonly cache?: number;
@@ -69,6 +67,7 @@ export function createClassifier(
   const { definition, model, tokenizer } = files;
   const id = `${definition.id}@${definition.version}`;
   const worker = start(id, { model, tokenizer, threads });
+  const passageParts = partsOf(worker, tokensOf);
   const known = cache > 0 ? new LRUCache<string, number[]>({ max: cache }) : null;
 
   async function logits(head: Head, requests: readonly HeadRequest[], { signal }: CallOptions = {}) {
@@ -84,7 +83,10 @@ export function createClassifier(
       else missing.set(key, requests[i]!);
     }
     const asked = [...missing.values()];
-    const lasts = await withTokens(asked.map(({ last }) => last));
+    const lasts = await partsOfLasts(
+      asked.map(({ last }) => last),
+      signal,
+    );
     const { frame, sizes } = definition;
     const answers = await worker.ask(
       asked.map(({ first }, i) => ({
@@ -102,11 +104,11 @@ export function createClassifier(
     return keys.map((key) => found.get(key)!);
   }
 
-  async function withTokens(lasts: readonly (string | Passage)[]): Promise<Part[]> {
+  async function partsOfLasts(lasts: readonly (string | Passage)[], signal: AbortSignal | undefined): Promise<Part[]> {
     const passages = lasts.filter((last) => typeof last !== 'string');
-    const stored = tokensOf && passages.length > 0 ? await tokensOf(passages.map((one) => one.id)) : [];
-    const tokens = new Map(passages.map((one, i) => [one, stored[i] ?? null]));
-    return lasts.map((last) => (typeof last === 'string' ? last : (tokens.get(last) ?? passageText(last))));
+    const parts = await passageParts(passages, { signal });
+    let next = 0;
+    return lasts.map((last) => (typeof last === 'string' ? last : parts[next++]!));
   }
 
   return {

@@ -1,5 +1,8 @@
 import type { CallOptions, TokenIds } from '../contracts.ts';
+import { passageText } from '../text/passage.ts';
+import type { Passage } from '../types.ts';
 import type { OnnxWorker } from './onnx-worker-client.ts';
+import type { Part } from './onnx-worker-pairs.ts';
 import type { Tokenizer } from './onnx-worker-tokenizer.ts';
 
 /** The ids of a text alone. They fit into the 24 bits of a float32. */
@@ -51,4 +54,22 @@ export async function tokensOf(
     options,
   );
   return { tokenizer, ids: answers.map((ids) => Uint16Array.from(ids)) };
+}
+
+/** Token ids of passages that exist already, such as those of the index: null where this tokenizer made none. */
+export type TokensOf = (ids: readonly string[], tokenizer: string) => Promise<(Uint16Array | null)[]>;
+
+/** What a worker is given to read of passages: stored token ids where its own tokenizer made them, else the text. */
+export function partsOf(
+  worker: OnnxWorker,
+  stored: TokensOf | undefined,
+): (passages: readonly Passage[], options?: CallOptions) => Promise<Part[]> {
+  let tokenizer: string | null | undefined;
+  return async (passages, { signal } = {}) => {
+    if (stored === undefined || passages.length === 0) return passages.map(passageText);
+    if (tokenizer === undefined) tokenizer = await tokenizerOf(worker, { urgent: true, signal });
+    const ids = passages.map(({ id }) => id);
+    const tokens = tokenizer === null ? [] : await stored(ids, tokenizer);
+    return passages.map((passage, i) => tokens[i] ?? passageText(passage));
+  };
 }

@@ -5,6 +5,7 @@ import { DiscernError, throwIfAborted } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { passageText } from '../../text/passage.ts';
 import { onnxWorker } from '../onnx-worker-client.ts';
+import { partsOf, type TokensOf } from '../onnx-worker-tokens.ts';
 import { pairSizes, readCrossEncoderConfig, scoringOf } from './onnx-config.ts';
 
 export interface OnnxRerankerOptions {
@@ -13,6 +14,8 @@ export interface OnnxRerankerOptions {
   readonly threads?: number;
   /** The label that speaks for the passage, for models with more than two. */
   readonly positive?: string;
+  /** Token ids of passages that need no tokenising. */
+  readonly tokensOf?: TokensOf;
   /** Scores that are kept in memory, by question and passage text. */
   readonly cache?: number;
 }
@@ -26,7 +29,7 @@ const KEPT = 8192;
  * Throws MODEL_UNKNOWN, MODEL_UNAVAILABLE, CONFIG_INVALID.
  */
 export async function onnxReranker(
-  { model, threads = 1, positive, cache = KEPT }: OnnxRerankerOptions,
+  { model, threads = 1, positive, tokensOf, cache = KEPT }: OnnxRerankerOptions,
   start: typeof onnxWorker = onnxWorker,
 ): Promise<Reranker> {
   const weights = model.files['model.onnx'];
@@ -38,6 +41,7 @@ export async function onnxReranker(
   const sizes = pairSizes(config);
   const twoTypes = (config.type_vocab_size ?? 2) > 1;
   const worker = start(model.name, { model: weights.path, tokenizer: tokenizer.path, threads });
+  const passageParts = partsOf(worker, tokensOf);
   const known = cache > 0 ? new LRUCache<string, number>({ max: cache }) : null;
   let closed = false;
 
@@ -53,9 +57,14 @@ export async function onnxReranker(
         const score = known?.get(keyOf(text));
         if (score !== undefined) found.set(text, score);
       }
-      const missing = [...new Set(texts)].filter((text) => !found.has(text));
+      const passages = new Map(candidates.map(({ passage }, i) => [texts[i]!, passage]));
+      const missing = [...passages.keys()].filter((text) => !found.has(text));
+      const parts = await passageParts(
+        missing.map((text) => passages.get(text)!),
+        { signal },
+      );
       const answers = await worker.ask(
-        missing.map((last) => ({
+        parts.map((last) => ({
           type: 'pair' as const,
           ...{ first: question, last, sizes, twoTypes, pick: scoring.pick },
         })),
