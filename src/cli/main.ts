@@ -5,6 +5,7 @@ import { DiscernError, messageOf } from '../errors.ts';
 import { registerAsk } from './ask.ts';
 import { registerConformance } from './conformance.ts';
 import { type CliContext, configOf } from './context.ts';
+import { registerCritics } from './critics.ts';
 import { readEnvironment } from './environment.ts';
 import { registerEval } from './eval.ts';
 import { registerEvalRetrieval } from './eval-retrieval.ts';
@@ -45,6 +46,7 @@ registerRun(program, context);
 registerReplay(program, context);
 registerConformance(program, context);
 registerEvalRetrieval(registerEval(program, context), context);
+registerCritics(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 

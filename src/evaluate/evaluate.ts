@@ -10,9 +10,38 @@ export {
   type Platt,
   temperatureNll,
 } from './calibrate.ts';
+export {
+  CALIBRATION_METHODS,
+  type CalibrationMethod,
+  crossFitted,
+  fitCalibration,
+  type LabelledLogits,
+  labelNll,
+} from './calibrate-labels.ts';
 export { type ConformanceResult, checkConformance, isKnownFormat } from './conformance.ts';
+export {
+  type CalibrationTrial,
+  calibrateHead,
+  type HeadCalibration,
+  type RelevanceThreshold,
+  relevanceThreshold,
+} from './critics/calibrate.ts';
+export { reliabilityChart } from './critics/chart.ts';
+export { type Judged, type JudgeOptions, type Judges, judge, type Pace, predicts } from './critics/judge.ts';
+export { type HeadFigures, measureHead, reliabilityOf, type SourceFigures } from './critics/measure.ts';
+export { type CriticReport, confusionTable, criticReportPage } from './critics/report.ts';
+export {
+  caseOf,
+  EVAL_LABELS,
+  type EvalCase,
+  type EvalHead,
+  type EvalRow,
+  parseEvalRow,
+  type Truth,
+} from './critics/rows.ts';
 export { containsGold, exactMatch, normalizeAnswer, tokenF1 } from './metrics/answers.ts';
 export { exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
+export { bootstrap } from './metrics/bootstrap.ts';
 export {
   adjustedRand,
   ami,

@@ -8,7 +8,7 @@ import { EVAL_LABELS, type EvalHead } from './rows.ts';
 
 type Figure = MeanInterval | null;
 
-/** What can be said of the rows of one source. Null where it is undefined, such as AUROC where all have one label. */
+/** What can be said of the rows of one source. Null where it says nothing, such as AUROC where all have one label. */
 export interface SourceFigures {
   readonly n: number;
   readonly accuracy: Figure;
@@ -52,6 +52,10 @@ const POSITIVE: Readonly<Record<EvalHead, readonly number[]>> = {
   isUse: [3, 4],
 };
 
+/** The positive side of a head: `fully`, `4 or 5`. */
+export const positiveName = (head: EvalHead): string =>
+  POSITIVE[head].map((label) => EVAL_LABELS[head][label]!).join(' or ');
+
 /** A row whose truth is one label, or any but the first. */
 interface Row {
   readonly label: number | 'notFirst';
@@ -64,10 +68,10 @@ const rowsOf = (judged: readonly Judged[]): Row[] =>
     'label' in truth ? [{ ...truth, probs: probs[0]!, raw: raw?.[0] ?? null }] : [],
   );
 
-export const positiveChance = (head: EvalHead, probs: readonly number[]): number =>
+const positiveChance = (head: EvalHead, probs: readonly number[]): number =>
   POSITIVE[head].reduce((sum, label) => sum + probs[label]!, 0);
 
-export const isPositive = (head: EvalHead, label: number | 'notFirst'): 0 | 1 =>
+const isPositive = (head: EvalHead, label: number | 'notFirst'): 0 | 1 =>
   label !== 'notFirst' && POSITIVE[head].includes(label) ? 1 : 0;
 
 /** All figures of one head; the seed is that of the intervals. */
@@ -169,12 +173,25 @@ const chances = (head: EvalHead, rows: readonly Row[], probsOf: (row: Row) => re
 const eceOf = (y: readonly number[], p: readonly number[]): number | null =>
   calibrationError(reliabilityBins(y, p, BINS)).ece;
 
+/** Calibration error of the positive side. Null without rows. */
+export const positiveEce = (
+  head: EvalHead,
+  labels: readonly (number | 'notFirst')[],
+  probs: readonly (readonly number[])[],
+): number | null =>
+  eceOf(
+    labels.map((label) => isPositive(head, label)),
+    probs.map((row) => positiveChance(head, row)),
+  );
+
 function chanceFigures(head: EvalHead, rows: readonly Row[], seed: number) {
   const points = chances(head, rows, ({ probs }) => probs);
   return bootstrap([points.length], seed, ([places]) => {
     const y = places!.map((place) => points[place]!.y);
     const p = places!.map((place) => points[place]!.p);
-    return { auroc: rocAuc(y, p), averagePrecision: averagePrecisionScore(y, p), ece: eceOf(y, p), brier: brier(y, p) };
+    const auroc = rocAuc(y, p);
+    const averagePrecision = auroc === null ? null : averagePrecisionScore(y, p);
+    return { auroc, averagePrecision, ece: eceOf(y, p), brier: brier(y, p) };
   });
 }
 
