@@ -21,15 +21,17 @@ const withId = <T extends z.ZodRawShape>(shape: T) =>
     .refine((row) => (row as { _id?: string; id?: string })._id ?? (row as { id?: string }).id, 'has no "_id" or "id"');
 const DocumentRow = withId({ title: z.string().nullish(), text: z.string() });
 const QueryRow = withId({ text: z.string() });
+/** Null where a row has none, as claims do. */
+const Question = z.string().nullable();
 const RelevanceRow = z.looseObject({
-  question: z.string(),
+  question: Question,
   passage: z.string(),
   label: z.enum(['relevant', 'irrelevant']),
   source: z.string().optional(),
   lang: z.string().optional(),
   title: z.string().nullish(),
 });
-const QuestionRow = z.looseObject({ question: z.string() });
+const QuestionRow = z.looseObject({ question: Question });
 
 /** Documents as JSON lines with `_id` (or `id`), `title` and `text`: each is one passage. `name` is the file's, for errors. */
 export async function readCorpus(lines: Lines, name: string): Promise<Passage[]> {
@@ -95,7 +97,7 @@ export async function readRelevance(
     if ((row.lang ?? 'en') !== 'en' || excludedSources.includes(row.source ?? '')) continue;
     const passage = corpus.get(row.passage) ?? wholePassage(`p${corpus.size}`, row.title ?? null, row.passage);
     corpus.set(row.passage, passage);
-    if (row.label === 'relevant')
+    if (row.label === 'relevant' && row.question !== null)
       relevant.set(row.question, (relevant.get(row.question) ?? new Set<string>()).add(passage.id));
   }
   if (relevant.size === 0) throw new DiscernError('INPUT_INVALID', `${name} holds no relevant rows to search for`);
@@ -118,7 +120,8 @@ export const questionKey = (text: string): string =>
 /** Keys of the `question` fields of JSON lines. */
 export async function readQuestionKeys(lines: Lines, name: string): Promise<Set<string>> {
   const keys = new Set<string>();
-  for await (const { row } of jsonRows(lines, name, QuestionRow)) keys.add(questionKey(row.question));
+  for await (const { row } of jsonRows(lines, name, QuestionRow))
+    if (row.question !== null) keys.add(questionKey(row.question));
   return keys;
 }
 

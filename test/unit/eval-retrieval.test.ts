@@ -9,6 +9,7 @@ import {
   readCorpus,
   readQrels,
   readQueries,
+  readQuestionKeys,
   readRelevance,
   sampleQueries,
   withoutQuestions,
@@ -51,6 +52,7 @@ describe('reading a test collection', () => {
     ['no text', () => readCorpus(json({ id: 1 }), 'c.jsonl'), 'c.jsonl, line 1: text '],
     ['no id', () => readQueries(json({ text: 'x' }), 'q.jsonl'), 'q.jsonl, line 1: has no "_id" or "id"'],
     ['an id twice', () => readCorpus(json({ id: 1, text: '' }, { _id: '1', text: '' }), 'c'), 'c, line 2: the id "1"'],
+    ['no question', () => readQuestionKeys(json({ query: 'x' }), 't'), 't, line 1: question '],
     ['no documents', () => readCorpus([], 'c'), 'c holds no documents'],
     ['a grade that is none', () => readQrels(['q d 1', 'q e high'], 'f'), 'f, line 2: the grade'],
     ['two columns', () => readQrels(['q d'], 'f'), 'f, line 1: 3 columns'],
@@ -65,7 +67,7 @@ describe('reading a test collection', () => {
   });
 
   it('makes a collection of labelled pairs: English, without the excluded sources, each passage once', async () => {
-    const row = (question: string, passage: string, label: string, source = 'a', lang = 'en') => ({
+    const row = (question: string | null, passage: string, label: string, source = 'a', lang = 'en') => ({
       question,
       passage,
       label,
@@ -78,6 +80,7 @@ describe('reading a test collection', () => {
         row('who?', 'two', 'irrelevant'),
         row('when?', 'two', 'relevant'),
         row('never asked', 'three', 'irrelevant'),
+        row(null, 'three', 'relevant'),
         row('left out', 'four', 'relevant', 'b'),
         row('谁?', '五', 'relevant', 'a', 'zh'),
       ),
@@ -225,7 +228,10 @@ describe('discern eval retrieval', () => {
   file('beir/qrels/train.tsv', ['q1\tbell\t1']);
   file('beir/qrels/test.tsv', judged);
   const beir = join(dir, 'beir');
-  const train = file('train.jsonl', json({ question: 'where does the goat live' }));
+  const train = file(
+    'train.jsonl',
+    json({ question: null, answer: 'a claim' }, { question: 'where does the goat live' }),
+  );
   const bm25 = ['eval', 'retrieval', '--systems', 'bm25', '--metrics', 'hit@1,ndcg@10'];
 
   it('reads a BEIR folder and prints means over all judged queries', async () => {
