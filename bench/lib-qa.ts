@@ -1,4 +1,5 @@
 /** What the question-answering benches share: reading data, a corpus of its passages, and figures of one question. */
+import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -19,6 +20,12 @@ export interface QaRow {
 /** The built package, as a user imports it. */
 export const loadPackage = (dist = new URL('../dist/', import.meta.url).href): Promise<typeof Package> =>
   import(new URL('index.js', dist).href);
+
+/** What the figures were measured on: the last commit, marked where the sources differ from it. */
+export function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--', 'src') === '' ? '' : '+');
+}
 
 interface SquadFile {
   readonly data: readonly {
@@ -91,6 +98,8 @@ export interface QuestionFigures {
   readonly words: number;
   readonly segments: number;
   readonly ms: number;
+  /** What models were asked: one embedding of a query, one critique, one extension each. */
+  readonly requests: number;
   readonly stages: Readonly<Record<Stage, number>>;
 }
 
@@ -128,6 +137,7 @@ export function figuresOf(
     words: text.split(/\s+/).filter((word) => word !== '').length,
     segments: answer.segments.length,
     ms,
+    requests: trace.facts.length,
     stages,
   };
 }
