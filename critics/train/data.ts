@@ -48,7 +48,7 @@ export const squeeze = (text: string): string =>
     .replace(/-[lr][rsc]b-/g, '')
     .replace(/[^\p{L}\p{N}]+/gu, '');
 
-/** Stands for a text in the examples, which hold no texts: 16 hex digits of the sha256 of its letters and digits. */
+/** Stands for a passage in the examples: 16 hex digits of the sha256 of its letters and digits. */
 export const hashOf = (text: string): string => createHash('sha256').update(squeeze(text)).digest('hex').slice(0, 16);
 
 /** Shorter texts ("yes", a name) may stand in two files by chance. */
