@@ -20,7 +20,7 @@ interface CalibrateFlags extends RowFlags {
 }
 
 /** Adds `discern critics list|calibrate`. */
-export function registerCritics(program: Command, context: CliContext): void {
+export function registerCritics(program: Command, context: CliContext, open = openCritic): void {
   const group = program
     .command('critics')
     .description('list the critics that come with the package, and calibrate one');
@@ -49,10 +49,15 @@ export function registerCritics(program: Command, context: CliContext): void {
     .option('--write', 'store the result in the critic.json of the critic')
     .option('--out <file>', 'write the result to a file of its own');
   addConfigFlags(command, ['critics', 'embedder', 'models']);
-  command.action((flags: CalibrateFlags, self: Command) => calibrate(flags, self, context));
+  command.action((flags: CalibrateFlags, self: Command) => calibrate(flags, self, context, open));
 }
 
-async function calibrate(flags: CalibrateFlags, self: Command, context: CliContext): Promise<void> {
+async function calibrate(
+  flags: CalibrateFlags,
+  self: Command,
+  context: CliContext,
+  open: typeof openCritic,
+): Promise<void> {
   const [method, keep] = [methodOf(flags.method), shareOf(flags.keepRelevant)];
   const seed = wholeNumber('seed', flags.seed);
   const config = configOf(self, context);
@@ -61,7 +66,7 @@ async function calibrate(flags: CalibrateFlags, self: Command, context: CliConte
   const cases = await readCases(flags, context);
   const models = showProgress();
   const { environment, signal, note, print } = context;
-  const opened = await openCritic(flags.critic, {
+  const opened = await open(flags.critic, {
     ...{ config, keys: environment.keys, signal },
     ...{ onModelProgress: models.update, onNotice: note },
   }).finally(models.end);

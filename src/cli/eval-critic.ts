@@ -20,7 +20,7 @@ interface Flags extends RowFlags {
 }
 
 /** Adds `discern eval critic`: how often a critic is right, and how far its probabilities can be believed. */
-export function registerEvalCritic(group: Command, context: CliContext): void {
+export function registerEvalCritic(group: Command, context: CliContext, open = openCritic): void {
   const command = group
     .command('critic')
     .description('measure a critic on labelled rows: accuracy, AUROC, calibration, each with its 95% interval')
@@ -34,7 +34,7 @@ export function registerEvalCritic(group: Command, context: CliContext): void {
     const cases = await readCases(flags, context);
     const models = showProgress();
     const { environment, signal, note } = context;
-    const opened = await openCritic(flags.critic, {
+    const opened = await open(flags.critic, {
       ...{ config, keys: environment.keys, signal },
       ...{ onModelProgress: models.update, onNotice: note },
     }).finally(models.end);
