@@ -162,7 +162,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--minutes", type=float, default=0, help="plan the epochs so that it ends by then; 0 = no limit")
+    parser.add_argument("--minutes", type=float, default=0, help="end by then, with the rate falling to zero; 0 = no limit")
     parser.add_argument("--keep", type=int, default=500, help="evaluate and save every so many steps")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -204,10 +204,12 @@ def main():
         if not queue:
             queue = epoch()
         head, batch = queue.pop()
-        if options.minutes and step % 50 == 49:  # the speed is known only now: shorten the plan to the time there is
-            pace = (time.time() - started) / step
-            total = min(total, max(step + 1, int(options.minutes * 60 / pace)))
-        rate = min((step + 1) / 200, max(0.02, (total - step) / total))
+        done = step / total  # or the share of the time that is gone, where that is more
+        if options.minutes:
+            done = max(done, (time.time() - started) / (60 * options.minutes))
+        if done >= 1:
+            break
+        rate = min((step + 1) / 200, max(0.02, 1 - done))
         for group, base in zip(optimizer.param_groups, (options.rate, 8 * options.rate)):
             group["lr"] = base * rate
         flat = [row for pair in batch for row in pair] if head == "pair" else batch
@@ -232,9 +234,11 @@ def main():
             minutes = (time.time() - started) / 60
             text = " ".join(f"{name} {np.mean(values[-50:]):.3f}" for name, values in sorted(losses.items()))
             print(f"{minutes:6.1f} min  step {step}/{total}  {seen / minutes / 60:.0f} tokens/s  {text}", flush=True)
-        if step % options.keep == 0 or step == total:
+        if step % options.keep == 0:
             print(f"        dev AUROC {json.dumps(evaluate(model, rows))}", flush=True)
             torch.save(model.state_dict(), out / "model.pt")
+    print(f"        dev AUROC {json.dumps(evaluate(model, rows))}", flush=True)
+    torch.save(model.state_dict(), out / "model.pt")
     facts = {
         "steps": step, "tokens": seen, "minutes": round((time.time() - started) / 60, 1),
         "options": vars(options) | {"examples": pathlib.Path(options.examples).name, "out": out.name},
