@@ -27,6 +27,15 @@ const list = (text: string, before: readonly string[]): string[] => [
     .filter((item) => item !== ''),
 ];
 
+const ROWS_HELP = `
+A row is a line of JSON with a task, a label, a source, and what the task needs:
+  relevance           question, passage          relevant, irrelevant                  -> isRel
+  support             question, passage, answer  full, partial, none, not_full         -> isSup
+  utility             question, answer           1 to 5                                -> isUse
+  utility_pair        question, answer_a and _b  a, b (better), tie (left out)         -> isUse
+  retrieve            question                   retrieve, no_retrieve                 -> retrieve
+  answer_equivalence  question, answer, refs     equivalent, different, possible (left out) -> entail`;
+
 export const addRowFlags = (command: Command): Command =>
   command
     .requiredOption('--data <file...>', 'labelled rows as JSONL, .gz or not; the head follows from the task of a row')
@@ -35,7 +44,8 @@ export const addRowFlags = (command: Command): Command =>
     .option('--exclude-source <list>', 'no rows of these sources', list, [])
     .option('--lang <code>', 'only rows of this language, such as en')
     .option('--limit <integer>', 'rows of each head at most, drawn by the seed')
-    .option('--seed <integer>', 'of the drawing, of folds and of intervals', '0');
+    .option('--seed <integer>', 'of the drawing, of folds and of intervals', '0')
+    .addHelpText('after', ROWS_HELP);
 
 /** The rows of one head, and the files that they come from. */
 export interface HeadCases {
