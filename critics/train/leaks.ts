@@ -115,7 +115,7 @@ export async function leaksOf(
   const told = (kind: LeakKind, id: string) => found.set(kind, [...(found.get(kind) ?? []), id]);
   const pool = new Map<string, string>();
   for (const { row, split } of rows.values())
-    if (split === 'train' && row.task === 'relevance') pool.set(hashOf(row.passage!), row.passage!);
+    if (split === 'train' && ['relevance', 'support'].includes(row.task)) pool.set(hashOf(row.passage!), row.passage!);
 
   const against = (split: Split, text: string, map: ReadonlyMap<string, Kept>, id: string): Kept | null => {
     const key = letters(text);
@@ -135,7 +135,7 @@ export async function leaksOf(
     }
     const { row } = origin;
     if (origin.split !== split) told('row of another split', id);
-    const mined = source === `${row.source}+mined`;
+    const mined = [`${row.source}+mined`, `${row.source}+evidence+mined`].includes(source);
     const passage = mined ? pool.get(hash ?? '') : (row.passage ?? '');
     if (mined && passage === undefined) told(hash ? 'mined passage unknown' : 'passage hash missing', id);
     if (!mined && hash !== undefined && hash !== hashOf(passage!)) told('passage is not that of the row', id);

@@ -9,6 +9,13 @@ const FARTHEST = 24;
 /** A nearer passage than this share of the gold passage's similarity may be as good as it. */
 const MARGIN = 0.98;
 
+/** Marks rows made of a claim and its evidence. */
+export const EVIDENCE = '+evidence';
+
+/** Texts of one kind have one length and style. */
+const kindOfText = (source: string): string =>
+  source === 'squad11_sent' || source.endsWith(EVIDENCE) ? source : 'passages';
+
 export async function mineNegatives(
   rows: readonly Row[],
   count: number,
@@ -49,12 +56,12 @@ export async function mineNegatives(
   });
   const squeezed = pool.map(squeeze);
   const sentence = pool.map((_, i) => i);
-  const kindOf = new Map(rows.map(({ passage, source }) => [passage!, source === 'squad11_sent']));
+  const kindOf = new Map(rows.map(({ passage, source }) => [passage!, kindOfText(source)]));
   const found = gold.flatMap((row, q) => {
     const key = squeeze(row.question!);
     const answers = answersOf.get(key) ?? [];
     // Sentences against sentences, passages against passages: the length must not tell them apart.
-    const sims = sentence.filter((i) => kindOf.get(pool[i]!) === (row.source === 'squad11_sent'));
+    const sims = sentence.filter((i) => kindOf.get(pool[i]!) === kindOfText(row.source));
     const own = pool.indexOf(row.passage!);
     const scored = sims.map((i) => [i, dot(flat, i * 384, queries[q]!)] as const).sort((a, b) => b[1] - a[1]);
     const limit = MARGIN * dot(flat, own * 384, queries[q]!);
@@ -69,6 +76,10 @@ export async function mineNegatives(
     while (chosen.length < count && candidates.length > 0) {
       const at = Math.floor(random() * random() * candidates.length); // nearer ones more often
       chosen.push(pool[candidates.splice(at, 1)[0]![0]]!);
+    }
+    if (row.source.endsWith(EVIDENCE)) {
+      const any = pool[sims[Math.floor(random() * sims.length)]!]!; // these rows come without irrelevant ones of their own
+      if (!relevant.get(key)!.has(any)) chosen.push(any);
     }
     return chosen.map((passage) => ({ row, passage }));
   });

@@ -18,7 +18,7 @@ import { pieceSpans } from '../../src/text/lexical.ts';
 import { overlapOf, wordReader } from '../../src/text/overlap.ts';
 import { seededRandom } from '../../src/text/random.ts';
 import { createFence, hashOf, type Row, readRows, type Split, shuffled, squeeze, type TASKS } from './data.ts';
-import { mineNegatives } from './mine.ts';
+import { EVIDENCE, mineNegatives } from './mine.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -104,7 +104,8 @@ const NLI: Readonly<Record<string, number>> = { contradiction: 0, neutral: 1, en
 
 for (const split of ['train', 'dev'] as const) {
   const relevance = await rowsOf('relevance', split);
-  for (const row of relevance)
+  const evidence = split === 'train' ? evidenceOf(await rowsOf('support', split)) : [];
+  for (const row of [...relevance, ...evidence])
     await write({
       head: 'isRel',
       first: [row.question!],
@@ -114,7 +115,9 @@ for (const split of ['train', 'dev'] as const) {
       split,
     });
   if (split === 'train')
-    for (const { row, passage } of await mineNegatives(relevance, Number(flags.mine), { model, data, random, log }))
+    for (const { row, passage } of await mineNegatives([...relevance, ...evidence], Number(flags.mine), {
+      ...{ model, data, random, log },
+    }))
       await write({
         head: 'isRel',
         first: [row.question!],
@@ -188,6 +191,21 @@ for (const split of ['train', 'dev'] as const) {
 out.end();
 await once(out, 'finish');
 for (const [name, count] of [...counts].sort()) log(`${name}: ${count}`);
+
+/** A passage that settles a claim, for or against it, is relevant to the claim: searches are not all questions. */
+function evidenceOf(rows: readonly Row[]): Row[] {
+  const seen = new Set<string>();
+  return rows.flatMap((row) => {
+    const asked = { halueval_qa: row.question, strategyqa: row.question }[row.source] ?? row.answer!;
+    const settles =
+      ['fever_symmetric', 'halueval_qa', 'strategyqa'].includes(row.source) ||
+      (['wice', 'scitail', 'expertqa'].includes(row.source) && ['full', 'partial'].includes(row.label as string));
+    const key = `${squeeze(asked)} ${squeeze(row.passage!)}`;
+    if (!settles || seen.has(key)) return [];
+    seen.add(key);
+    return [{ ...row, question: asked, label: 'relevant', source: `${row.source}${EVIDENCE}` }];
+  });
+}
 
 /** Sentences of a gold passage: those with an answer in them against up to four others; half of them under the title. */
 async function writeSentences(row: Row, split: Split): Promise<void> {
