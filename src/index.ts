@@ -5,6 +5,9 @@ export type {
   Critic,
   Embedder,
   EmbedderFingerprint,
+  Entailed,
+  Entailment,
+  EntailmentRequest,
   ExtendOptions,
   ExtendRequest,
   Generator,
@@ -15,12 +18,16 @@ export type {
   Loader,
   MetadataFilter,
   PassageIndex,
+  QuoteScores,
   Recaller,
   Reranker,
   SegmentCandidate,
   SourceRecord,
   Splitter,
+  TokenIds,
 } from './contracts.ts';
+export { type OpenCriticOptions, type OpenedCritic, openCritic } from './critics.ts';
+export { type OpenEntailmentOptions, openEntailment } from './entailment.ts';
 export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
 export { listOptions, type Option } from './options.ts';
 export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';

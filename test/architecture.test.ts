@@ -67,6 +67,8 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'contracts',
       'config',
       'assembly',
+      'critics',
+      'entailment',
       'options',
       'pipeline',
       'rag',

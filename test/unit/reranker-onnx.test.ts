@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { pairSizes, readCrossEncoderConfig, scoringOf } from '../../src/backends/onnx-pair-config.ts';
 import { onnxWorker } from '../../src/backends/onnx-worker-client.ts';
 import { type OnnxRerankerOptions, onnxReranker } from '../../src/backends/reranker/onnx.ts';
-import { pairSizes, readCrossEncoderConfig, scoringOf } from '../../src/backends/reranker/onnx-config.ts';
 import type { Reranker } from '../../src/contracts.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { DiscernError } from '../../src/errors.ts';

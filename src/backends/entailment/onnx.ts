@@ -3,8 +3,8 @@ import { softmax } from '../../calibration.ts';
 import type { CallOptions, Entailed, Entailment } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
+import { type CrossEncoderConfig, pairModelId, pairSizes, readCrossEncoderConfig } from '../onnx-pair-config.ts';
 import { onnxWorker } from '../onnx-worker-client.ts';
-import { type CrossEncoderConfig, pairSizes, readCrossEncoderConfig } from '../reranker/onnx-config.ts';
 import { nliText } from './nli-text.ts';
 
 export interface OnnxEntailmentOptions {
@@ -44,7 +44,7 @@ export async function onnxEntailment({ model, threads = 1 }: OnnxEntailmentOptio
   }
 
   return {
-    id: `onnx-${fileNameSafe(model.name)}@${weights.sha256.slice(0, 8)}`,
+    id: pairModelId(model.name, weights.sha256),
     outputs: ['entail'],
     async entail(requests, { signal }: CallOptions = {}) {
       const tasks = requests.map(({ question, first, second }) => ({
@@ -81,9 +81,3 @@ function classesOf({ id2label }: CrossEncoderConfig, name: string): (keyof Entai
     { hint: 'write what each output means into id2label of the config.json beside the model' },
   );
 }
-
-const fileNameSafe = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9.]+/g, '-')
-    .replace(/^[-.]+|[-.]+$/g, '');

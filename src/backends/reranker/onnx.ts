@@ -4,9 +4,9 @@ import type { Reranker } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { passageText } from '../../text/passage.ts';
+import { pairModelId, pairSizes, readCrossEncoderConfig, scoringOf } from '../onnx-pair-config.ts';
 import { onnxWorker } from '../onnx-worker-client.ts';
 import { partsOf, type TokensOf } from '../onnx-worker-tokens.ts';
-import { pairSizes, readCrossEncoderConfig, scoringOf } from './onnx-config.ts';
 
 export interface OnnxRerankerOptions {
   /** Of the model store: a folder of this machine or of the hub with model.onnx, tokenizer.json and config.json. */
@@ -46,7 +46,7 @@ export async function onnxReranker(
   let closed = false;
 
   return {
-    id: `onnx-${fileNameSafe(model.name)}@${weights.sha256.slice(0, 8)}`,
+    id: pairModelId(model.name, weights.sha256),
     async score(question, candidates, { signal } = {}) {
       if (closed) throw new DiscernError('BACKEND_CLOSED', `the reranker ${model.name} is closed`);
       throwIfAborted(signal);
@@ -89,9 +89,3 @@ export async function onnxReranker(
     },
   };
 }
-
-const fileNameSafe = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9.]+/g, '-')
-    .replace(/^[-.]+|[-.]+$/g, '');

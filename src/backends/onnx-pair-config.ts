@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { firstLogOdds, softmax } from '../../calibration.ts';
-import { DiscernError, messageOf } from '../../errors.ts';
-import { isMissing } from '../../models/failure.ts';
-import type { InputSizes } from '../classifier-input.ts';
+import { firstLogOdds, softmax } from '../calibration.ts';
+import { DiscernError, messageOf } from '../errors.ts';
+import { isMissing } from '../models/failure.ts';
+import type { InputSizes } from './classifier-input.ts';
 
 const activation = z.string().nullish();
 
-/** What is read of the config.json of a cross-encoder. */
+/** What is read of the config.json of a model that reads pairs of texts: a cross-encoder, or one of NLI. */
 const ConfigSchema = z.object({
   architectures: z.array(z.string()).nullish(),
   model_type: z.string().nullish(),
@@ -29,8 +29,8 @@ export async function readCrossEncoderConfig(path: string): Promise<CrossEncoder
     config = ConfigSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
     if (isMissing(cause))
-      throw new DiscernError('MODEL_UNKNOWN', `there is no ${path}, which says how a cross-encoder scores`, {
-        hint: 'a reranker is a folder with model.onnx, tokenizer.json and config.json',
+      throw new DiscernError('MODEL_UNKNOWN', `there is no ${path}, which says what its outputs mean`, {
+        hint: 'give a folder with model.onnx, tokenizer.json and config.json',
         cause,
       });
     const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause);
@@ -41,8 +41,8 @@ export async function readCrossEncoderConfig(path: string): Promise<CrossEncoder
   }
   const other = config.architectures?.find((name) => !name.endsWith('ForSequenceClassification'));
   if (other !== undefined)
-    throw new DiscernError('MODEL_UNKNOWN', `${path} is of a ${other}, which gives no score of a pair`, {
-      hint: 'a reranker is a sequence-classification model, such as a cross-encoder of sentence-transformers',
+    throw new DiscernError('MODEL_UNKNOWN', `${path} is of a ${other}, which does not judge pairs of texts`, {
+      hint: 'give a sequence-classification model, such as a cross-encoder of sentence-transformers or an NLI model',
     });
   return config;
 }
@@ -127,3 +127,12 @@ const unclear = (message: string): DiscernError =>
   new DiscernError('CONFIG_INVALID', message, {
     hint: 'name the label that speaks for the passage as `positive` of onnxReranker',
   });
+
+/** Names the weights, so that a trace says which they were: `onnx-<name>@<start of their sha256>`. */
+export function pairModelId(name: string, sha256: string): string {
+  const safe = name
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-')
+    .replace(/^[-.]+|[-.]+$/g, '');
+  return `onnx-${safe}@${sha256.slice(0, 8)}`;
+}
