@@ -86,7 +86,7 @@ export const ConfigSchema = z.strictObject({
     .strictObject({
       mode: z
         .enum(['adaptive', 'always', 'never'])
-        .default('always')
+        .default('adaptive')
         .meta({ description: 'ask the critic whether to retrieve, always do, or never' }),
       threshold: z
         .number()
@@ -105,7 +105,7 @@ export const ConfigSchema = z.strictObject({
     .strictObject({
       backend: name(
         'second ranking of the recalled passages: none, embedding, onnx, or the name or folder of a classifier critic such as mini',
-      ).default('none'),
+      ).default('mini'),
       model: name('folder of a cross-encoder for onnx, which needs it: model.onnx, tokenizer.json, config.json')
         .nullable()
         .default(null),
@@ -123,10 +123,10 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   critics: z
     .strictObject({
-      retrieve: criticName('Retrieve', 'prompted').nullable().default(null),
-      isRel: criticName('IsREL', 'embedding, prompted').nullable().default('embedding'),
-      isSup: criticName('IsSUP', 'embedding, prompted').nullable().default('embedding'),
-      isUse: criticName('IsUSE', 'prompted').nullable().default(null),
+      retrieve: criticName('Retrieve', 'prompted').nullable().default('mini'),
+      isRel: criticName('IsREL', 'embedding, prompted').nullable().default('mini'),
+      isSup: criticName('IsSUP', 'embedding, prompted').nullable().default('mini'),
+      isUse: criticName('IsUSE', 'prompted').nullable().default('mini'),
       model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
         'smollm2-135m-instruct',
       ),
@@ -167,6 +167,9 @@ export const ConfigSchema = z.strictObject({
         .max(20)
         .default(2)
         .meta({ description: 'sentences of one passage that quote offers for a segment' }),
+      quotesBest: z.int().min(1).max(100).default(1).meta({
+        description: 'of the sentences that all passages offer for a segment only so many of the best ranked',
+      }),
       quoteGain: z.number().min(0).max(1).default(0.5).meta({
         description:
           'share of the words of the question, rare ones counting more, that another quoted sentence must add',
@@ -179,8 +182,8 @@ export const ConfigSchema = z.strictObject({
         'classifier critic that ranks quoted sentences beside the embedder, such as mini; none = the embedder alone',
       )
         .nullable()
-        .default(null),
-      quoteMix: z.number().min(0).max(1).default(0.5).meta({
+        .default('mini'),
+      quoteMix: z.number().min(0).max(1).default(0.4).meta({
         description: "share of generate.quoteRanker in the ranking of quoted sentences, the rest is the embedder's",
       }),
       quotes: z.int().min(0).max(20).default(0).meta({

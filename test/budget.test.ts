@@ -62,7 +62,7 @@ async function countCalls(config: Parameters<typeof configOf>[0], segments: numb
 
 describe('model calls of a question', () => {
   it('topN 5, one segment: one call of each model, one batch for isSup and isUse, equal requests asked once', async () => {
-    expect(await countCalls({}, 1)).toEqual({
+    expect(await countCalls({ retrieve: { mode: 'always' } }, 1)).toEqual({
       recall: 1,
       rerank: 1,
       critique: 2,

@@ -127,7 +127,7 @@ export function createClassifier(
       const runtime = await worker.runtime();
       return runtime.kind === 'native'
         ? null
-        : `onnxruntime-node ${runtime.because}: ${id} runs on WebAssembly, slower`;
+        : `onnxruntime-node ${runtime.because}: ${id} runs on WebAssembly, several times slower`;
     },
     close: () => worker.close(),
   };

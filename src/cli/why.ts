@@ -27,7 +27,9 @@ const place = ({
 /** The numbered sources below an answer, with the words that were found there. */
 export function citationLines(answer: Pick<Answer, 'citations'>): string[] {
   return answer.citations.flatMap((citation) => {
-    const support = citation.isSup === null ? '' : `, support: ${citation.isSup}`;
+    // What stands there word for word is supported by construction, whatever a critic makes of it.
+    const support =
+      citation.quote !== null ? ', word for word' : citation.isSup === null ? '' : `, support: ${citation.isSup}`;
     const quote = citation.quote === null ? [] : [style.dim(`      "${brief(citation.quote, 160)}"`)];
     return [`  [${citation.number}] ${place(citation)}${support}`, ...quote];
   });

@@ -170,7 +170,7 @@ function chooseQuotes(
   perPassage: number,
   config: Config,
 ): SegmentCandidate[][] {
-  const { quoteGain: gain, quoteNear: near, quoteMix: mix } = config.generate;
+  const { quotesBest: best, quoteGain: gain, quoteNear: near, quoteMix: mix } = config.generate;
   const chosen: SegmentCandidate[][] = lists.map(() => []);
   for (const owner of new Set(owners)) {
     const places = owners.flatMap((other, i) => (other === owner ? [i] : []));
@@ -179,6 +179,7 @@ function chooseQuotes(
       answerSoFar: owner.segments,
       offers: places.map((place) => ({ passage: requests[place]!.passage!, candidates: lists[place]! })),
       perPassage,
+      best,
       gain,
       near,
       mix,

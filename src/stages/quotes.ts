@@ -26,6 +26,17 @@ function wordsIn(candidate: SegmentCandidate): ReadonlySet<string> {
  * and the rest of similarity, each standardised over all of them; the others follow as they were given.
  */
 export function orderQuotes(lists: readonly (readonly SegmentCandidate[])[], mix: number): SegmentCandidate[][] {
+  const scores = quoteScores(lists, mix);
+  return lists.map((list) => [
+    ...list.filter((candidate) => scores.has(candidate)).sort((a, b) => scores.get(b)! - scores.get(a)!),
+    ...list.filter((candidate) => !scores.has(candidate)),
+  ]);
+}
+
+function quoteScores(
+  lists: readonly (readonly SegmentCandidate[])[],
+  mix: number,
+): ReadonlyMap<SegmentCandidate, number> {
   const scored = lists.flat().flatMap((candidate) => {
     const { similarity = 0, encoder = null } = candidate.scores ?? {};
     return encoder === null ? [] : [{ candidate, similarity, encoder }];
@@ -35,11 +46,19 @@ export function orderQuotes(lists: readonly (readonly SegmentCandidate[])[], mix
     scored.map(({ encoder }) => encoder),
     mix,
   );
-  const scores = new Map(scored.map(({ candidate }, i) => [candidate, mixed[i]!]));
-  return lists.map((list) => [
-    ...list.filter((candidate) => scores.has(candidate)).sort((a, b) => scores.get(b)! - scores.get(a)!),
-    ...list.filter((candidate) => !scores.has(candidate)),
-  ]);
+  return new Map(scored.map(({ candidate }, i) => [candidate, mixed[i]!]));
+}
+
+/** The `best` highest scored of what all passages offer; all of them where nothing was scored. */
+function bestOf(
+  offered: readonly (readonly SegmentCandidate[])[],
+  best: number,
+  scores: ReadonlyMap<SegmentCandidate, number>,
+): SegmentCandidate[][] {
+  const scored = offered.flat().filter((candidate) => scores.has(candidate));
+  if (scored.length === 0) return offered.map((list) => [...list]);
+  const kept = new Set(scored.sort((a, b) => scores.get(b)! - scores.get(a)!).slice(0, best));
+  return offered.map((list) => list.filter((candidate) => kept.has(candidate)));
 }
 
 /**
@@ -53,15 +72,15 @@ export function selectQuotes(input: {
   answerSoFar: readonly string[];
   offers: readonly QuoteOffer[];
   perPassage: number;
+  /** Of all passages together. */
+  best: number;
   gain: number;
   near: number | null;
   mix: number;
 }): SegmentCandidate[][] {
-  const { question, answerSoFar, offers, perPassage, gain, near, mix } = input;
-  const lists = orderQuotes(
-    offers.map(({ candidates }) => candidates),
-    mix,
-  );
+  const { question, answerSoFar, offers, perPassage, best, gain, near, mix } = input;
+  const given = offers.map(({ candidates }) => candidates);
+  const lists = orderQuotes(given, mix);
   const candidates = lists.flat();
   const wordsOf = new Map(candidates.map((candidate) => [candidate.text, wordsIn(candidate)]));
   const similarityOf = new Map(candidates.map(({ text, scores }) => [text, scores?.similarity ?? Number.NaN]));
@@ -77,14 +96,12 @@ export function selectQuotes(input: {
   const covered = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));
   const texts = [...wordsOf.keys()];
   const open = new Set(texts.filter((text) => mayFollow(text, answerSoFar, covered)));
-  return lists.map((list) =>
-    list
-      .filter(({ text }) => open.has(text))
-      .slice(0, perPassage)
-      .map((candidate) => {
-        const said = [...answerSoFar, candidate.text];
-        const then = new Set([...covered, ...wordsOf.get(candidate.text)!]);
-        return { ...candidate, end: !texts.some((text) => mayFollow(text, said, then)) };
-      }),
+  const offered = lists.map((list) => list.filter(({ text }) => open.has(text)).slice(0, perPassage));
+  return bestOf(offered, best, quoteScores(given, mix)).map((list) =>
+    list.map((candidate) => {
+      const said = [...answerSoFar, candidate.text];
+      const then = new Set([...covered, ...wordsOf.get(candidate.text)!]);
+      return { ...candidate, end: !texts.some((text) => mayFollow(text, said, then)) };
+    }),
   );
 }

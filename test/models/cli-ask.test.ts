@@ -23,7 +23,7 @@ describe('discern ask', () => {
     expect(answer).toContain('built in 1869');
     expect(answer).toMatch(/ \[1\]$/);
     expect(blank).toBe('');
-    expect(citation).toMatch(/^ {2}\[1\] corpus\/lighthouse\.md, .*, characters \d+-\d+, support: (fully|partially)$/);
+    expect(citation).toMatch(/^ {2}\[1\] corpus\/lighthouse\.md, .*, characters \d+-\d+, word for word$/);
     expect(quote).toContain('built in 1869');
     const why = out.slice(out.indexOf('\nWhy\n'));
     expect(why).toContain('retrieve: yes, mode always');

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClassifier } from '../../src/backends/classifier.ts';
+import { loadClassifier, shippedCritic } from '../../src/backends/classifier-definition.ts';
 import { onnxEmbedder } from '../../src/backends/embedder/onnx.ts';
 import { cosine } from '../../src/backends/embedder/similarity.ts';
 import { loadTokenizer, tokenizersReader, transformersReader } from '../../src/backends/onnx-worker-tokenizer.ts';
@@ -75,6 +77,30 @@ describe('without native packages', () => {
       'onnxruntime-node is not installed: the model runs on WebAssembly, several times slower (to install it: ' +
         'npm install onnxruntime-node; on a closed network ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node)',
     );
+  });
+
+  it('judges pairs on WebAssembly nearly as the native runtime does, and tells it', async () => {
+    const folder = (await shippedCritic('mini'))!;
+    const requests = TEXTS.map((last) => ({ first: ['When does the ferry leave?'], last }));
+    const its = (await child(`
+      const { createClassifier } = await load('backends/classifier.js');
+      const { loadClassifier } = await load('backends/classifier-definition.js');
+      const classifier = createClassifier({ files: await loadClassifier(${JSON.stringify(folder)}) });
+      const notice = await classifier.notice();
+      const logits = await classifier.logits('isRel', ${JSON.stringify(requests)});
+      await classifier.close();
+      console.log(JSON.stringify({ notice, logits }));
+    `)) as { notice: string; logits: number[][] };
+    const native = createClassifier({ files: await loadClassifier(folder) });
+    try {
+      const logits = await native.logits('isRel', requests);
+      for (const [i, [logit]] of logits.entries())
+        expect(Math.abs(logit! - its.logits[i]![0]!), TEXTS[i]).toBeLessThan(0.3);
+      expect(await native.notice()).toBeNull();
+    } finally {
+      await native.close();
+    }
+    expect(its.notice).toMatch(/^onnxruntime-node is not installed: mini@1 runs on WebAssembly, several times slower/);
   });
 
   it('answers, names the runtime in the trace, and tells it once', async () => {

@@ -57,7 +57,7 @@ describe('the mix that a question is answered with', () => {
   });
 
   it('is none without a reranker', async () => {
-    expect(await mixOf({})).toBeNull();
+    expect(await mixOf({ rerank: { backend: 'none' } })).toBeNull();
     expect(await mixOf({ retrieve: { mode: 'never' }, rerank: { backend: 'embedding' } })).toBeNull();
   });
 });

@@ -112,7 +112,7 @@ describe('modes', () => {
   });
 
   it('adaptive without a critic for it is refused', () => {
-    expect(() => configOf({ retrieve: { mode: 'adaptive' }, critics: {} })).toThrow(
+    expect(() => configOf({ retrieve: { mode: 'adaptive' }, critics: { retrieve: null } })).toThrow(
       expect.objectContaining({ code: 'CONFIG_INVALID' }),
     );
   });
@@ -263,13 +263,21 @@ describe('budget', () => {
   });
 
   it('of 3 calls leaves the critics of the segment out rather than the segment', async () => {
-    const answer = await answerQuestion(question, parts, configOf({ budget: { calls: 3 } }));
+    const answer = await answerQuestion(
+      question,
+      parts,
+      configOf({ retrieve: { mode: 'always' }, budget: { calls: 3 } }),
+    );
     expect(answer.text).toBe('The tower was built in 1902. [1]');
     expect(answer.segments[0]!.score.parts).toEqual({ lm: 0, isRel: 0.9, isSup: null, isUse: null });
   });
 
   it('of 1 call has nothing to show, and says why', async () => {
-    const answer = await answerQuestion(question, parts, configOf({ budget: { calls: 1 } }));
+    const answer = await answerQuestion(
+      question,
+      parts,
+      configOf({ retrieve: { mode: 'always' }, budget: { calls: 1 } }),
+    );
     expect(answer.unanswered).toEqual({ reason: 'budget', detail: 'the budget was spent before the first segment' });
     expect(answer.decisions.filter(({ about }) => about === 'budget')).toHaveLength(1);
     expect(ofType(answer, 'budget-spent')).toHaveLength(1);

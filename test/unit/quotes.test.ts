@@ -68,6 +68,7 @@ describe('choice of quotes', () => {
       answerSoFar,
       offers: [{ passage: passageOf('p', ''), candidates: [tower, built, masons, bread] }],
       perPassage,
+      best: 100,
       gain,
       near,
       mix: 0.5,
@@ -240,10 +241,40 @@ describe('replay of quotes', () => {
       passages: [passage],
       withContext: quoteGenerator({ embedder: hashEmbedder({ dimensions: 512 }), ranker: high }),
     });
-    const wide = await answerQuestion(question, parts, configOf({ generate: { quotesPerPassage: 3, quoteMix: 0 } }));
+    const wide = await answerQuestion(
+      question,
+      parts,
+      configOf({ generate: { quotesPerPassage: 3, quotesBest: 3, quoteMix: 0 } }),
+    );
     const trace = parseTrace(JSON.stringify(wide.trace));
     const first = async (quoteMix: number) =>
-      (await replay(trace, { generate: { quotesPerPassage: 1, quoteMix } })).segments[0]!.text;
+      (await replay(trace, { generate: { quotesPerPassage: 1, quotesBest: 1, quoteMix }, beam: { maxSegments: 1 } }))
+        .segments[0]!.text;
     expect([await first(0), await first(1)]).toEqual(['The tower was built in 1902.', 'It is 31 metres high.']);
+  });
+});
+
+describe('the best quotes of all passages', () => {
+  const quote = (text: string, encoder: number | null): SegmentCandidate => ({
+    ...{ text, tokens: 3, logprobs: null, end: false, quoted: null },
+    scores: { similarity: 0, encoder },
+  });
+  const chosen = (best: number, lists: readonly (readonly SegmentCandidate[])[]) =>
+    selectQuotes({
+      question: 'Who?',
+      answerSoFar: [],
+      offers: lists.map((candidates) => ({ passage, candidates })),
+      ...{ perPassage: 2, best, gain: 0.5, near: null, mix: 1 },
+    }).map((list) => list.map(({ text }) => text));
+
+  it('are counted over all passages, not for each', () => {
+    const lists = [[quote('low', 1), quote('high', 3)], [quote('middle', 2)]];
+    expect(chosen(1, lists)).toEqual([['high'], []]);
+    expect(chosen(2, lists)).toEqual([['high'], ['middle']]);
+    expect(chosen(3, lists)).toEqual([['high', 'low'], ['middle']]);
+  });
+
+  it('are all where nothing was ranked by the encoder', () => {
+    expect(chosen(1, [[quote('one', null)], [quote('two', null)]])).toEqual([['one'], ['two']]);
   });
 });
