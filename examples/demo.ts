@@ -19,7 +19,7 @@ const titles = {
   one: 'Answered by one document',
   two: 'Answered by two documents',
   none: 'Answered by no document',
-  closed: 'Needs no retrieval',
+  closed: 'Needs no retrieval, mode never: the language model alone',
 };
 
 console.log('Discern demo: a corpus about a town that does not exist, and local models only.\n');
@@ -48,16 +48,15 @@ const isRight = ({ kind, answers }: Question, answer: Answer) =>
       : answers.some((one) => holds(answer, one));
 
 async function show(item: Question): Promise<boolean> {
+  const mode = item.kind === 'closed' ? 'never' : 'always';
   const begun = performance.now();
-  const answer = await rag.ask(item.question);
-  const retrieve = answer.decisions.find(({ about }) => about === 'retrieve')!;
+  const answer = await rag.ask(item.question, { config: { retrieve: { mode } } });
   const right = isRight(item, answer);
   console.log(`\n${right ? '+' : '-'} ${item.question}`);
   console.log(`  ${answer.unanswered === null ? answer.text : `(no answer: ${answer.unanswered.detail})`}`);
   for (const { number, docId, heading, start, end } of answer.citations)
     console.log(`  [${number}] ${docId}${heading ? ` (${heading})` : ''}, characters ${start}-${end}`);
   const scores = answer.segments.map(({ score }) => `segment score ${score.total.toFixed(2)}`).join(', ');
-  const chance = `P(yes) ${retrieve.value!.toFixed(2)}`;
   console.log(
     `  ${retrieve.outcome}, ${chance}; ${Math.round(performance.now() - begun)} ms; ${scores || 'no segment'}`,
   );

@@ -86,7 +86,7 @@ export const ConfigSchema = z.strictObject({
     .strictObject({
       mode: z
         .enum(['adaptive', 'always', 'never'])
-        .default('adaptive')
+        .default('always')
         .meta({ description: 'ask the critic whether to retrieve, always do, or never' }),
       threshold: z
         .number()
@@ -255,7 +255,7 @@ export function parseConfig(input: unknown = {}): Config {
       'CONFIG_INVALID',
       'retrieve.mode adaptive needs a critic for Retrieve, and critics.retrieve is none',
       {
-        hint: 'set --critics.retrieve prompted, or use --retrieve.mode always or never',
+        hint: 'set --critics.retrieve mini, or use --retrieve.mode always or never',
       },
     );
   return config;

@@ -116,7 +116,10 @@ describe('without native packages', () => {
     `)) as { text: string; recaller: string; notices: string[]; note: string };
     expect(text).toContain('1869');
     expect(recaller).toBe('onnx-bge-small-en-v1.5-wasm+hnsw@1');
-    expect(notices).toEqual([expect.stringContaining('WebAssembly')]);
+    expect(notices).toEqual([
+      expect.stringContaining('WebAssembly'),
+      expect.stringContaining('mini@1 runs on WebAssembly'),
+    ]);
     expect(note).toContain('hnswlib-node is not installed');
   });
 });

@@ -63,7 +63,9 @@ describe('createRag', () => {
     expect(none.unanswered?.reason).toBe('no-evidence');
     expect(again.trace.config.rerank.topN).toBe(5);
     expect(again.unanswered).toBeNull();
-    expect(await codeOf(rag.ask('x', { config: { retrieve: { mode: 'adaptive' } } }))).toBe('CONFIG_INVALID');
+    expect(
+      await codeOf(rag.ask('x', { config: { retrieve: { mode: 'adaptive' }, critics: { retrieve: null } } })),
+    ).toBe('CONFIG_INVALID');
   });
 
   it('stops soon after its signal fires, and answers the next question', async () => {

@@ -24,8 +24,8 @@ const MISTAKES: readonly [what: string, args: readonly string[], said: readonly 
   ['no number', ['ask', 'x', '--docs', docs, '--recall.topK', 'ten'], ['CONFIG_INVALID', '--recall.topK', '"ten"']],
   [
     'adaptive without its critic',
-    ['ask', 'x', '--docs', docs, '--retrieve.mode', 'adaptive'],
-    ['CONFIG_INVALID', 'critics.retrieve is none', 'hint: set --critics.retrieve prompted'],
+    ['ask', 'x', '--docs', docs, '--retrieve.mode', 'adaptive', '--critics.retrieve', 'none'],
+    ['CONFIG_INVALID', 'critics.retrieve is none', 'hint: set --critics.retrieve mini'],
   ],
   ['a broken config file', ['ask', 'x', '--docs', docs, '--config', broken], ['CONFIG_INVALID', broken, 'JSON']],
   ['a typo in it', ['ask', 'x', '--docs', docs, '--config', typo], ['CONFIG_INVALID', 'recall', '"topk"']],
