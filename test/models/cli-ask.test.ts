@@ -28,7 +28,7 @@ describe('discern ask', () => {
     const why = out.slice(out.indexOf('\nWhy\n'));
     expect(why).toContain('retrieve: yes, mode always');
     expect(why).toMatch(/recall 0\.\d\d \(#1\) +rerank -?\d\.\d\d +isRel \d\.\d\d {2}kept/);
-    expect(why).toMatch(/segment 1 +\d\.\d\d = 1 x isRel 0\.\d\d \+ 1 x isSup \d\.\d\d/);
+    expect(why).toMatch(/segment 1 +\d\.\d\d = 1 x isRel \d\.\d\d \+ 1 x isSup \d\.\d\d/);
   });
 
   it('prints no reasons when it is told so, and no colour codes into a pipe', async () => {
