@@ -14,7 +14,7 @@ import { createModelStore } from '../../src/models/store.ts';
 import { pieceSpans } from '../../src/text/lexical.ts';
 import { wordReader } from '../../src/text/overlap.ts';
 import { seededRandom } from '../../src/text/random.ts';
-import { createFence, hashOf, type Row, readRows, shuffled } from './data.ts';
+import { createFence, FRAME, hashOf, type Row, readRows, shuffled } from './data.ts';
 
 const { values: flags } = parseArgs({
   options: { data: { type: 'string' }, out: { type: 'string' }, seed: { type: 'string', default: '1' } },
@@ -24,7 +24,6 @@ const random = seededRandom(Number(flags.seed));
 const model = await createModelStore(parseConfig().models).resolve('bge-small-en-v1.5');
 const tokenizer = await loadTokenizer(model.files['tokenizer.json']!.path);
 const read = wordReader(tokenizer.vocabulary);
-const FRAME = { start: 101, end: 102, taskBase: 1 };
 const out = createWriteStream(flags.out);
 const any = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
 

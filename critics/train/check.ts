@@ -56,7 +56,7 @@ async function* origins(): AsyncGenerator<ExampleOrigin> {
 }
 
 async function readIr(name: string): Promise<readonly { title?: string; text: string }[]> {
-  return (await readRows(data, `ir/${name}.jsonl.gz`)) as unknown as { title?: string; text: string }[];
+  return readRows<{ title?: string; text: string }>(data, `ir/${name}.jsonl.gz`);
 }
 
 /** The first five ids, for whoever looks after it. */

@@ -26,16 +26,19 @@ export interface Row {
 
 export const TASKS = ['relevance', 'support', 'retrieve', 'utility', 'utility_pair', 'answer_equivalence'] as const;
 
+/** How a BERT vocabulary frames a text, and where the task tokens begin (`[unused0]`). */
+export const FRAME = { start: 101, end: 102, taskBase: 1 };
+
 /** The product is measured on these as a whole, so nothing of them is fitted on. */
 export const KEPT_OUT = ['xquad_en', 'xquad_zh', 'scifact'];
 
-export async function readRows(data: string, path: string): Promise<Row[]> {
+export async function readRows<T = Row>(data: string, path: string): Promise<T[]> {
   const bytes = await readFile(join(data, path));
   const text = (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
   return text
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as Row);
+    .map((line) => JSON.parse(line) as T);
 }
 
 /**

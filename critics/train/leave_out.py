@@ -3,8 +3,8 @@
     python leave_out.py --examples FILE.jsonl --out FILE.json [--rows 5000] [--threads 1]
 
 For each source a small critic is fitted on the Retrieve rows of all other sources and asked about the source that it
-has never seen. The shares of rows said rightly at one half are upper bounds for nothing: a source whose kind no other
-source shares is expected to fail, and that is the point of asking.
+has never seen. What is printed is the share of its rows that are said rightly at one half. Where no other source is of the same
+kind it falls when the head knew the source, not the question.
 """
 
 import argparse

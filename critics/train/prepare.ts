@@ -17,7 +17,7 @@ import { createModelStore } from '../../src/models/store.ts';
 import { pieceSpans } from '../../src/text/lexical.ts';
 import { overlapOf, wordReader } from '../../src/text/overlap.ts';
 import { seededRandom } from '../../src/text/random.ts';
-import { createFence, hashOf, type Row, readRows, type Split, shuffled, squeeze, type TASKS } from './data.ts';
+import { createFence, FRAME, hashOf, type Row, readRows, type Split, shuffled, squeeze, type TASKS } from './data.ts';
 import { EVIDENCE, mineNegatives } from './mine.ts';
 
 const { values: flags } = parseArgs({
@@ -39,7 +39,6 @@ const store = createModelStore(parseConfig().models);
 const model = await store.resolve('bge-small-en-v1.5');
 const tokenizer = await loadTokenizer(model.files['tokenizer.json']!.path);
 const read = wordReader(tokenizer.vocabulary);
-const FRAME = { start: 101, end: 102, taskBase: 1 };
 
 const known = new Map<string, readonly number[]>();
 function ids(text: string): readonly number[] {
@@ -116,7 +115,10 @@ for (const split of ['train', 'dev'] as const) {
     });
   if (split === 'train')
     for (const { row, passage } of await mineNegatives([...relevance, ...evidence], Number(flags.mine), {
-      ...{ model, data, random, log },
+      model,
+      data,
+      random,
+      log,
     }))
       await write({
         head: 'isRel',

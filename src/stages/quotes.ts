@@ -26,17 +26,18 @@ function wordsIn(candidate: SegmentCandidate): ReadonlySet<string> {
  * and the rest of similarity, each standardised over all of them; the others follow as they were given.
  */
 export function orderQuotes(lists: readonly (readonly SegmentCandidate[])[], mix: number): SegmentCandidate[][] {
-  const scores = quoteScores(lists, mix);
-  return lists.map((list) => [
+  return orderedBy(lists, quoteScores(lists, mix));
+}
+
+type Scores = ReadonlyMap<SegmentCandidate, number>;
+
+const orderedBy = (lists: readonly (readonly SegmentCandidate[])[], scores: Scores): SegmentCandidate[][] =>
+  lists.map((list) => [
     ...list.filter((candidate) => scores.has(candidate)).sort((a, b) => scores.get(b)! - scores.get(a)!),
     ...list.filter((candidate) => !scores.has(candidate)),
   ]);
-}
 
-function quoteScores(
-  lists: readonly (readonly SegmentCandidate[])[],
-  mix: number,
-): ReadonlyMap<SegmentCandidate, number> {
+function quoteScores(lists: readonly (readonly SegmentCandidate[])[], mix: number): Scores {
   const scored = lists.flat().flatMap((candidate) => {
     const { similarity = 0, encoder = null } = candidate.scores ?? {};
     return encoder === null ? [] : [{ candidate, similarity, encoder }];
@@ -50,11 +51,7 @@ function quoteScores(
 }
 
 /** The `best` highest scored of what all passages offer; all of them where nothing was scored. */
-function bestOf(
-  offered: readonly (readonly SegmentCandidate[])[],
-  best: number,
-  scores: ReadonlyMap<SegmentCandidate, number>,
-): SegmentCandidate[][] {
+function bestOf(offered: readonly (readonly SegmentCandidate[])[], best: number, scores: Scores): SegmentCandidate[][] {
   const scored = offered.flat().filter((candidate) => scores.has(candidate));
   if (scored.length === 0) return offered.map((list) => [...list]);
   const kept = new Set(scored.sort((a, b) => scores.get(b)! - scores.get(a)!).slice(0, best));
@@ -80,7 +77,8 @@ export function selectQuotes(input: {
 }): SegmentCandidate[][] {
   const { question, answerSoFar, offers, perPassage, best, gain, near, mix } = input;
   const given = offers.map(({ candidates }) => candidates);
-  const lists = orderQuotes(given, mix);
+  const scores = quoteScores(given, mix);
+  const lists = orderedBy(given, scores);
   const candidates = lists.flat();
   const wordsOf = new Map(candidates.map((candidate) => [candidate.text, wordsIn(candidate)]));
   const similarityOf = new Map(candidates.map(({ text, scores }) => [text, scores?.similarity ?? Number.NaN]));
@@ -97,7 +95,7 @@ export function selectQuotes(input: {
   const texts = [...wordsOf.keys()];
   const open = new Set(texts.filter((text) => mayFollow(text, answerSoFar, covered)));
   const offered = lists.map((list) => list.filter(({ text }) => open.has(text)).slice(0, perPassage));
-  return bestOf(offered, best, quoteScores(given, mix)).map((list) =>
+  return bestOf(offered, best, scores).map((list) =>
     list.map((candidate) => {
       const said = [...answerSoFar, candidate.text];
       const then = new Set([...covered, ...wordsOf.get(candidate.text)!]);
