@@ -123,7 +123,7 @@ export function figuresOf(
     null,
   );
   const stages: Record<Stage, number> = { recall: 0, rerank: 0, critique: 0, extend: 0, other: 0 };
-  for (const fact of trace.facts) stages[fact.role] += fact.ms;
+  for (const { role, ms } of trace.facts) stages[role in stages ? (role as Stage) : 'other'] += ms;
   stages.other = Math.max(0, ms - Object.values(stages).reduce((sum, part) => sum + part, 0));
   return {
     hit10: ranked && hitAt(ranked, gold, 10),

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { GateSchema } from './config/gate.ts';
+import { GenerateSchema } from './config/generate.ts';
+import { limit, name } from './config/option.ts';
 import { DiscernError } from './errors.ts';
 
-const name = (description: string) => z.string().min(1).meta({ description });
 const criticName = (token: string, names: string) =>
   name(`critic for ${token}: ${names}, or the name or folder of a classifier critic such as mini; none = not asked`);
-const limit = (description: string) => z.number().positive().nullable().default(null).meta({ description });
 
 /** The one place where an option, its default, its bounds and its sentence stand. Flags, help and tables derive from it. */
 export const ConfigSchema = z.strictObject({
@@ -99,6 +100,11 @@ export const ConfigSchema = z.strictObject({
   recall: z
     .strictObject({
       topK: z.int().min(1).max(10_000).default(50).meta({ description: 'passages that the embedding search returns' }),
+      rewrite: name(
+        'how a question becomes the query of the search: prompted (a language model rewords it); none = as it is',
+      )
+        .nullable()
+        .default(null),
     })
     .prefault({}),
   rerank: z
@@ -119,6 +125,10 @@ export const ConfigSchema = z.strictObject({
         .max(1000)
         .default(5)
         .meta({ description: 'passages that go on to the critics and the generator' }),
+      by: z.enum(['score', 'utility']).default('score').meta({
+        description:
+          "order of the kept passages: by rerank score, or by each one's utility as the gate measures it, those below 0 left out",
+      }),
     })
     .prefault({}),
   critics: z
@@ -143,55 +153,8 @@ export const ConfigSchema = z.strictObject({
         .meta({ description: 'what to do when every passage was dropped' }),
     })
     .prefault({}),
-  generate: z
-    .strictObject({
-      withContext: name('generator that answers from passages').nullable().default('quote'),
-      closedBook: name('generator that answers without passages').nullable().default('gguf'),
-      model: name('language model file for gguf: a name of the manifest, a hub path or a file').default(
-        'smollm2-135m-instruct',
-      ),
-      serverModel: name('model of openai (its name on the server) or of langchain (provider:model)').default(
-        'gpt-4o-mini',
-      ),
-      baseUrl: z
-        .url()
-        .nullable()
-        .default(null)
-        .meta({ description: 'address of an OpenAI-compatible server; none = the default of its client' }),
-      maxTokens: z.int().min(1).max(8192).default(64).meta({ description: 'tokens of one segment at most' }),
-      temperature: z.number().min(0).max(2).default(0).meta({ description: 'randomness of generation; 0 is greedy' }),
-      seed: z.int().min(0).default(0).meta({ description: 'the same seed gives the same answer' }),
-      quotesPerPassage: z
-        .int()
-        .min(1)
-        .max(20)
-        .default(2)
-        .meta({ description: 'sentences of one passage that quote offers for a segment' }),
-      quotesBest: z.int().min(1).max(100).default(1).meta({
-        description: 'of the sentences that all passages offer for a segment only so many of the best ranked',
-      }),
-      quoteGain: z.number().min(0).max(1).default(0.5).meta({
-        description:
-          'share of the words of the question, rare ones counting more, that another quoted sentence must add',
-      }),
-      quoteNear: z.number().min(0).max(2).nullable().default(null).meta({
-        description:
-          'a second quoted sentence may add less, a tenth, where its similarity to the question is at most so far below that of the first; none = it may not',
-      }),
-      quoteRanker: name(
-        'classifier critic that ranks quoted sentences beside the embedder, such as mini; none = the embedder alone',
-      )
-        .nullable()
-        .default('mini'),
-      quoteMix: z.number().min(0).max(1).default(0.4).meta({
-        description: "share of generate.quoteRanker in the ranking of quoted sentences, the rest is the embedder's",
-      }),
-      quotes: z.int().min(0).max(20).default(0).meta({
-        description:
-          'sentences of each passage that are quoted as further candidates beside what the language model writes, without a likelihood term; 0 = none',
-      }),
-    })
-    .prefault({}),
+  gate: GateSchema.prefault({}),
+  generate: GenerateSchema.prefault({}),
   weights: z
     .strictObject({
       isRel: z.number().min(-10).max(10).default(1).meta({ description: 'weight of IsREL in the score of a segment' }),

@@ -107,6 +107,15 @@ export interface PassageIndex {
   close(): Promise<void>;
 }
 
+/** Turns questions into the queries that recall searches with. Everything behind recall sees the question itself. */
+export interface Rewriter {
+  readonly id: string;
+  readonly prompts?: Readonly<Record<string, string>>;
+  /** One query for each question, in order; never empty. */
+  rewrite(questions: readonly string[], options?: CallOptions): Promise<string[]>;
+  close(): Promise<void>;
+}
+
 /** The recall stage as one part: query texts to candidates. Recorded as one fact a query. */
 export interface Recaller {
   readonly id: string;
@@ -215,12 +224,43 @@ export interface ExtendOptions extends CallOptions {
   readonly seed: number;
 }
 
+/** Short answers are drawn with all these passages in one prompt, in order; none = closed book. */
+export interface SampleRequest {
+  readonly question: string;
+  readonly passages: readonly Passage[];
+}
+
+/** A short answer as the model drew it; empty where the model ended at once. */
+export interface SampledAnswer {
+  readonly text: string;
+  /** Without the one that ended it. */
+  readonly tokens: number;
+  /** Log-probability of each token at temperature 1; null where the backend gives none. */
+  readonly logprobs: readonly number[] | null;
+}
+
+export interface SampleOptions extends CallOptions {
+  /** Number of the first sample wanted, from 0. */
+  readonly first: number;
+  readonly count: number;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly seed: number;
+  /** Tokens of the passages together at most. */
+  readonly contextTokens: number;
+}
+
 export interface Generator {
   readonly id: string;
   readonly abilities: GeneratorAbilities;
   readonly prompts?: Readonly<Record<string, string>>;
   /** One list of candidates for each request, in order. */
   extend(requests: readonly ExtendRequest[], options: ExtendOptions): Promise<SegmentCandidate[][]>;
+  /**
+   * `count` short answers for each request, in order; absent where it can only quote. A local model gives sample i of a
+   * seed the same text whichever others are asked for, so that more can be drawn later; a server may not keep to seeds.
+   */
+  sample?(requests: readonly SampleRequest[], options: SampleOptions): Promise<SampledAnswer[][]>;
   close(): Promise<void>;
 }
 

@@ -28,4 +28,12 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: '4f2aaa8a1dccb8ad7e547bf1d418313252f7e431343dec8354ebcfbac6aeb694',
     text: "id: retrieve@1\nversion: 1\nvariables: question, answerSoFar\nfor: retrieve\nlabels: Yes = yes, No = no\n--- system\nYou decide whether facts must be looked up in documents before the next sentence of an answer is written. Reply with Yes or No.\n--- user\nQuestion: {{question}}\n\nAnswer so far: {{answerSoFar}}\n\nMust facts be looked up to go on? Reply with Yes or No.\n",
   },
+  "sample-closed-book@1": {
+    sha256: 'c3bdc170c8106f6e9ff04fefd60702acf81d61879fd7437f52b028545dfd91d6',
+    text: "id: sample-closed-book@1\nversion: 1\nvariables: question\nfor: sample\n--- text\nEach question is answered with a few words.\n\nQuestion: Which planet is closest to the sun?\nAnswer: Mercury\n\nQuestion: How many strings does a violin have?\nAnswer: four\n\nQuestion: Who wrote the play Hamlet?\nAnswer: William Shakespeare\n\nQuestion: {{question}}\nAnswer:\n",
+  },
+  "sample-with-context@1": {
+    sha256: '34f71a7ff24d9e8f73b55db2877780cc2e108a4528f3359304637891d6defe1a',
+    text: "id: sample-with-context@1\nversion: 1\nvariables: passage, question\nfor: sample\n--- text\nEach question is answered with a few words from the passage above it.\n\nPassage: The lamp at Skarn Point was first lit in 1874. Its keeper, Ada Holm, lived on the rock for thirty years and logged every ship that passed.\nQuestion: Who was the keeper of the lamp?\nAnswer: Ada Holm\n\nPassage: Rye bread keeps longer than wheat bread because its crumb holds more water. Bakers in the valley bake it only on Fridays.\nQuestion: When is rye bread baked in the valley?\nAnswer: on Fridays\n\nPassage: {{passage}}\nQuestion: {{question}}\nAnswer:\n",
+  },
 };

@@ -14,6 +14,8 @@ export interface Prompt {
   readonly variables: readonly string[];
   /** The words that answer it, each with the label that it stands for; empty where the answer is free text. */
   readonly labels: Readonly<Record<string, string>>;
+  /** `completion`: one text for the model to go on with; a chat model gets it as the user's message. */
+  readonly style: 'chat' | 'completion';
   /** In order; an assistant message comes last and is how the answer begins. */
   readonly messages: readonly { readonly role: PromptRole; readonly text: string }[];
 }
@@ -48,16 +50,20 @@ function parseLabels(name: string, text: string | undefined): Record<string, str
   );
 }
 
-/** Reads a prompt file: a header of `key: value` lines, then a message after each line `--- role`. */
+/** Reads a prompt file: a header of `key: value` lines, then a message after each line `--- role`, or one after `--- text`. */
 export function parsePrompt(text: string, sha256 = '', name = 'unnamed'): Prompt {
   const [head = '', ...rest] = text.replaceAll('\r\n', '\n').split(/^--- (.*)\n/m);
   const header = parseHeader(name, head.split('\n'));
   const messages: { role: PromptRole; text: string }[] = [];
-  for (let i = 0; i < rest.length; i += 2) {
-    const role = ROLES.find((known) => known === rest[i]!.trim());
-    if (!role) throw invalid(`prompt "${name}": "--- ${rest[i]}" is none of ${list(ROLES)}`);
-    messages.push({ role, text: rest[i + 1]!.trim() });
-  }
+  const completion = rest.length === 2 && rest[0]!.trim() === 'text';
+  if (completion) messages.push({ role: 'user', text: rest[1]!.trim() });
+  else
+    for (let i = 0; i < rest.length; i += 2) {
+      const role = ROLES.find((known) => known === rest[i]!.trim());
+      if (!role)
+        throw invalid(`prompt "${name}": "--- ${rest[i]}" is none of ${list(ROLES)}, and text stands only by itself`);
+      messages.push({ role, text: rest[i + 1]!.trim() });
+    }
   if (!messages.some(({ role }) => role === 'user')) throw invalid(`prompt "${name}" has no "--- user" message`);
   if (messages.slice(0, -1).some(({ role }) => role === 'assistant'))
     throw invalid(`prompt "${name}": only the last message can be the assistant's`);
@@ -74,6 +80,7 @@ export function parsePrompt(text: string, sha256 = '', name = 'unnamed'): Prompt
     for: header.for!,
     variables: declared,
     labels: parseLabels(name, header.labels),
+    style: completion ? 'completion' : 'chat',
     messages,
   };
 }

@@ -1,4 +1,14 @@
 import type { Config } from './config.ts';
+import type { GateDecision, GateEstimator, GateMeasure } from './types/gate.ts';
+
+export type {
+  GateDecision,
+  GateEstimator,
+  GateFeature,
+  GateFeatures,
+  GateMeasure,
+  Meaning,
+} from './types/gate.ts';
 
 /** The reflection tokens of Self-RAG (arXiv 2310.11511, table 1) and their labels, in the order used everywhere. */
 export const REFLECTIONS = {
@@ -137,11 +147,18 @@ export interface AnswerSegment extends Segment {
   readonly citation: number | null;
 }
 
-export type UnansweredReason = 'no-evidence' | 'no-generator' | 'no-segment' | 'no-support' | 'budget';
+export type UnansweredReason =
+  | 'no-evidence'
+  | 'no-generator'
+  | 'no-segment'
+  | 'no-support'
+  | 'budget'
+  | 'context-dropped'
+  | 'uncertain';
 
 /** A choice that was made, and how near it was to going the other way. */
 export interface Decision {
-  readonly about: 'retrieve' | 'isRel' | 'budget';
+  readonly about: 'retrieve' | 'isRel' | 'gate' | 'budget';
   readonly outcome: string;
   /** The compared number and its threshold; null where the choice is not a comparison. */
   readonly value: number | null;
@@ -163,7 +180,7 @@ export interface Answer {
   readonly trace: Trace;
 }
 
-export type FactRole = 'recall' | 'rerank' | 'critique' | 'extend';
+export type FactRole = 'rewrite' | 'recall' | 'rerank' | 'critique' | 'sample' | 'entail' | 'extend';
 
 /** What a model said. `key` is the hash of the request; `ms` its share of the call's time. */
 export interface Fact {
@@ -209,6 +226,15 @@ export type TraceEvent =
       }[];
       readonly threshold: number;
     }
+  | ({ readonly type: 'gate-decided'; readonly level: number } & GateDecision)
+  | { readonly type: 'gate-skipped'; readonly level: number; readonly reason: string }
+  | {
+      readonly type: 'negative-utility';
+      readonly level: number;
+      readonly passageId: string;
+      readonly value: number;
+      readonly measure: GateMeasure;
+    }
   | {
       readonly type: 'segment-scored';
       readonly level: number;
@@ -249,6 +275,8 @@ export interface Trace {
   /** What the parts can do, as far as it decides something; by role. */
   readonly abilities: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   readonly prompts: Readonly<Record<string, string>>;
+  /** The estimate that the gate decided by; absent where there was none. */
+  readonly gate?: GateEstimator;
   readonly passages: Readonly<Record<string, Passage>>;
   readonly facts: readonly Fact[];
   readonly events: readonly TraceEvent[];

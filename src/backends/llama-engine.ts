@@ -27,6 +27,14 @@ export interface Next {
 export interface Slot {
   readonly sequence: LlamaContextSequence;
   parts: readonly (readonly Token[])[];
+  /** What was drawn after these parts, until something else is written. */
+  tree: TokenTree | null;
+}
+
+/** Answers that begin alike are evaluated once: the tokens after a prompt as a tree, of which the slot holds one branch. */
+export interface TokenTree {
+  /** What would come after these tokens. Evaluated at most once, one token at a time, so always with the same result. */
+  after(tokens: readonly Token[]): Promise<Next>;
 }
 
 export interface LlamaEngine {
@@ -42,6 +50,8 @@ export interface LlamaEngine {
   prompt(slot: Slot, parts: readonly (readonly Token[])[], ask: Ask, check: () => void): Promise<Next>;
   /** Adds one token. */
   step(slot: Slot, token: Token, ask: Ask): Promise<Next>;
+  /** The tree of tokens after a prompt. It ends with the next `prompt` or `step` of the slot. */
+  tree(slot: Slot, parts: readonly (readonly Token[])[], ask: Ask, check: () => void): Promise<TokenTree>;
   dispose(): Promise<void>;
 }
 
@@ -70,6 +80,7 @@ export function llamaEngine(context: LlamaContext, wrapper: ChatWrapper): LlamaE
   const slots: Slot[] = Array.from({ length: context.totalSequences }, () => ({
     sequence: context.getSequence(),
     parts: [],
+    tree: null,
   }));
 
   const equalParts = (slot: Slot, parts: readonly (readonly Token[])[]): number => {
@@ -106,6 +117,61 @@ export function llamaEngine(context: LlamaContext, wrapper: ChatWrapper): LlamaE
     return known;
   }
 
+  /** Erases what the slot holds behind this many tokens. */
+  async function cutAt(slot: Slot, length: number): Promise<void> {
+    const end = slot.sequence.nextTokenIndex;
+    if (end > length) await slot.sequence.eraseContextTokenRanges([{ start: length, end }]);
+  }
+
+  async function prompt(slot: Slot, parts: readonly (readonly Token[])[], ask: Ask, check: () => void): Promise<Next> {
+    // The last part is evaluated in any case: its end gives the logits.
+    const kept = Math.min(equalParts(slot, parts), parts.length - 1);
+    slot.tree = null;
+    slot.parts = parts.slice(0, kept);
+    await cutAt(slot, lengthOf(slot.parts));
+    for (const part of parts.slice(kept, -1)) {
+      check();
+      await slot.sequence.evaluateWithoutGeneratingNewTokens([...part]);
+      slot.parts = [...slot.parts, part];
+    }
+    check();
+    const next = await evaluate(slot, parts.at(-1)!, ask);
+    slot.parts = parts;
+    return next;
+  }
+
+  async function tree(
+    slot: Slot,
+    parts: readonly (readonly Token[])[],
+    ask: Ask,
+    check: () => void,
+  ): Promise<TokenTree> {
+    if (slot.tree !== null && equalParts(slot, parts) === parts.length && slot.parts.length === parts.length)
+      return slot.tree;
+    const root = lengthOf(parts);
+    const known = new Map([['', await prompt(slot, parts, ask, check)]]);
+    let held: Token[] = [];
+    const made: TokenTree = {
+      async after(tokens) {
+        const key = tokens.join();
+        const drawn = known.get(key);
+        if (drawn !== undefined) return drawn;
+        const fork = tokens.findIndex((token, i) => token !== held[i]);
+        const shared = fork === -1 ? Math.min(held.length, tokens.length - 1) : fork;
+        await cutAt(slot, root + shared);
+        held = held.slice(0, shared);
+        for (const token of tokens.slice(shared)) {
+          const next = await evaluate(slot, [token], ask);
+          held.push(token);
+          known.set(held.join(), next);
+        }
+        return known.get(key)!;
+      },
+    };
+    slot.tree = made;
+    return made;
+  }
+
   return {
     model,
     slots,
@@ -119,24 +185,12 @@ export function llamaEngine(context: LlamaContext, wrapper: ChatWrapper): LlamaE
       );
     },
     shared: (slot, parts) => lengthOf(parts.slice(0, equalParts(slot, parts))),
-    async prompt(slot, parts, ask, check) {
-      // The last part is evaluated in any case: its end gives the logits.
-      const kept = Math.min(equalParts(slot, parts), parts.length - 1);
-      slot.parts = parts.slice(0, kept);
-      const from = lengthOf(slot.parts);
-      const end = slot.sequence.nextTokenIndex;
-      if (end > from) await slot.sequence.eraseContextTokenRanges([{ start: from, end }]);
-      for (const part of parts.slice(kept, -1)) {
-        check();
-        await slot.sequence.evaluateWithoutGeneratingNewTokens([...part]);
-        slot.parts = [...slot.parts, part];
-      }
-      check();
-      const next = await evaluate(slot, parts.at(-1)!, ask);
-      slot.parts = parts;
-      return next;
+    prompt,
+    tree,
+    step: (slot, token, ask) => {
+      slot.tree = null;
+      return evaluate(slot, [token], ask);
     },
-    step: (slot, token, ask) => evaluate(slot, [token], ask),
     dispose: () => context.dispose(),
   };
 }

@@ -26,18 +26,29 @@ export function layoutOf(prompt: Prompt, wrapper: ChatWrapper): Layout {
       text: parts.map((part) => ('trusted' in part ? part.trusted : mark(names.push(part.variable) - 1))).join(''),
     }),
   );
+  if (prompt.style === 'completion') return cutAtValues([{ builtin: 'BOS' }, ...texts.map(({ text }) => text)], names);
   const history = texts.map(
     ({ role, text }): ChatHistoryItem =>
       role === 'assistant' ? { type: 'model', response: [text] } : { type: role, text },
   );
   if (history.at(-1)?.type !== 'model') history.push({ type: 'model', response: [''] });
   const rendered = wrapper.generateContextState({ chatHistory: history }).contextText.toJSON();
+  const values = (typeof rendered === 'string' ? [rendered] : rendered).map((value) =>
+    typeof value === 'string'
+      ? value
+      : value.type === 'specialToken'
+        ? { builtin: value.value as 'BOS' }
+        : { special: value.value },
+  );
+  return cutAtValues(values, names);
+}
 
+/** Texts with marks, and control tokens, cut where a value begins. */
+function cutAtValues(pieces: readonly (Piece | string)[], names: readonly string[]): Layout {
   const chunks: Piece[][] = [[]];
-  for (const value of typeof rendered === 'string' ? [rendered] : rendered) {
+  for (const value of pieces) {
     if (typeof value !== 'string') {
-      const piece = value.type === 'specialToken' ? { builtin: value.value as 'BOS' } : { special: value.value };
-      chunks.at(-1)!.push(piece);
+      chunks.at(-1)!.push(value);
       continue;
     }
     value.split(MARK).forEach((piece, i) => {

@@ -90,6 +90,8 @@ async function open({ model, threads, contextSize, sequences }: LlamaOptions, pa
       contextSize: Math.min(contextSize, loaded.trainContextSize),
       sequences,
       threads,
+      // Models with sliding windows forget otherwise what a branch of answers goes back to.
+      swaFullCache: true,
     });
     return llamaEngine(context, resolveChatWrapper(loaded, { warningLogs: false }));
   } catch (error) {

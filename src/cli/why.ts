@@ -41,6 +41,8 @@ const unansweredText: Record<NonNullable<Answer['unanswered']>['reason'], string
   'no-segment': 'No answer: the generator wrote nothing',
   'no-support': 'No answer: nothing that was written is supported',
   budget: 'No answer: the budget was spent',
+  'context-dropped': 'No answer: the passages that were found do not help',
+  uncertain: 'No answer: there is none to trust, with or without the passages',
 };
 
 export const unansweredLine = ({ unanswered }: Pick<Answer, 'unanswered'>): string =>

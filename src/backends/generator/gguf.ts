@@ -7,6 +7,8 @@ import { seededRandom } from '../../text/random.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
+import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
+import { drawSamples } from './gguf-sample.ts';
 
 export interface GgufGeneratorOptions {
   readonly model: ResolvedModel;
@@ -15,27 +17,6 @@ export interface GgufGeneratorOptions {
   readonly contextSize?: number;
   /** Hypotheses that are written at the same time, and prompts that stay in memory between levels. */
   readonly sequences?: number;
-}
-
-interface Job {
-  readonly index: number;
-  readonly parts: readonly (readonly Token[])[];
-}
-
-/** Sampling draws among this many of the likeliest tokens. */
-const TOP = 64;
-
-/** The likeliest token, or one drawn at this temperature. */
-function pick({ best, logits }: Next, temperature: number, random: () => number): Token {
-  if (temperature === 0) return best;
-  const largest = logits.get(best)!;
-  const weights = [...logits].map(([token, logit]) => [token, Math.exp((logit - largest) / temperature)] as const);
-  let rest = random() * weights.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [token, weight] of weights) {
-    rest -= weight;
-    if (rest < 0) return token;
-  }
-  return best;
 }
 
 /** The first sentence of the text and the tokens that make it. The look-ahead that showed its end is left out. */
@@ -66,6 +47,10 @@ export function ggufGenerator({
 }: GgufGeneratorOptions): Generator {
   const withContext = getPrompt('answer-with-context@1');
   const closedBook = getPrompt('answer-closed-book@1');
+  const samplePrompts = {
+    withContext: getPrompt('sample-with-context@1'),
+    closedBook: getPrompt('sample-closed-book@1'),
+  };
   const session = llamaSession({ model, threads, contextSize, sequences });
 
   function partsOf(engine: LlamaEngine, { question, passage, answerSoFar }: ExtendRequest, reserve: number): Token[][] {
@@ -78,23 +63,6 @@ export function ggufGenerator({
           ['question', 'answerSoFar', 'passage'],
           reserve,
         );
-  }
-
-  /** Which slot writes which jobs: those of one prompt share a slot, if possible the one that still holds it. */
-  function plan(engine: LlamaEngine, jobs: readonly Job[]): Job[][] {
-    const queues: Job[][] = engine.slots.map(() => []);
-    const groups = new Map<string, Job[]>();
-    for (const job of jobs) {
-      const prompt = job.parts.slice(0, -1).join();
-      groups.set(prompt, [...(groups.get(prompt) ?? []), job]);
-    }
-    for (const group of groups.values()) {
-      const shortest = Math.min(...queues.map((queue) => queue.length));
-      const free = queues.flatMap((queue, i) => (queue.length === shortest ? [i] : []));
-      const held = free.map((i) => engine.shared(engine.slots[i]!, group[0]!.parts));
-      queues[free[held.indexOf(Math.max(...held))]!]!.push(...group);
-    }
-    return queues;
   }
 
   async function write(
@@ -116,7 +84,7 @@ export function ggufGenerator({
       if (engine.model.isEogToken(token) || engine.model.isSpecialToken(token))
         return firstSentence(engine.model, tokens, text, logprobs, true);
       tokens.push(token);
-      logprobs.push(Math.min(0, next.logits.get(token)! - next.logTotal));
+      logprobs.push(logprobOf(next, token));
       text = engine.model.detokenize(tokens, false);
       if (sentenceSpans(text).length > 1) return firstSentence(engine.model, tokens, text, logprobs, false);
       // Nothing but white space up to the limit is no segment: the answer ends here.
@@ -129,12 +97,17 @@ export function ggufGenerator({
   return {
     id: `gguf-${slugOf(model.name)}@1`,
     abilities: { logprobs: true, closedBook: true, quotes: false },
-    prompts: { answerWithContext: withContext.hash, answerClosedBook: closedBook.hash },
+    prompts: {
+      answerWithContext: withContext.hash,
+      answerClosedBook: closedBook.hash,
+      sampleWithContext: samplePrompts.withContext.hash,
+      sampleClosedBook: samplePrompts.closedBook.hash,
+    },
     extend(requests, options) {
       return session.use(async (engine, check) => {
         // A prompt keeps at least half of the context.
         const limit = Math.min(options.maxTokens, Math.floor(engine.contextSize / 2));
-        const ask: Ask = options.temperature === 0 ? {} : { top: TOP };
+        const ask = askFor(options.temperature);
         const queues = plan(
           engine,
           requests.map((request, index) => ({ index, parts: partsOf(engine, request, limit) })),
@@ -159,6 +132,8 @@ export function ggufGenerator({
         return results;
       }, options.signal);
     },
+    sample: (requests, options) =>
+      session.use((engine, check) => drawSamples(engine, requests, samplePrompts, options, check), options.signal),
     close: () => session.close(),
   };
 }
