@@ -137,6 +137,7 @@ function scriptedParts(config: Config): Parts {
   const asked = (name: string | null) => (name === null ? null : critic);
   const { retrieve, isRel, isSup, isUse } = config.critics;
   return {
+    rewriter: null,
     recaller: { id: 'scripted-recaller@1', recall: async (queries) => queries.map(() => candidates) },
     reranker: config.rerank.backend === 'none' ? null : reranker,
     critics: { retrieve: asked(retrieve), isRel: asked(isRel), isSup: asked(isSup), isUse: asked(isUse) },

@@ -1,5 +1,5 @@
 import type { Config } from './config.ts';
-import type { Critic, Embedder, Generator, PassageIndex, Reranker } from './contracts.ts';
+import type { Critic, Embedder, Generator, PassageIndex, Reranker, Rewriter } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { createModelStore, type ModelStoreOptions } from './models/store.ts';
 import type { Parts } from './pipeline.ts';
@@ -8,6 +8,7 @@ import {
   createEmbedder,
   createGenerator,
   createReranker,
+  createRewriter,
   openClassifier,
   openIndex,
   type PresetContext,
@@ -21,6 +22,7 @@ import { REFLECTIONS, type ReflectionKind } from './types.ts';
 export interface OwnParts {
   readonly embedder?: Embedder;
   readonly index?: PassageIndex;
+  readonly rewriter?: Rewriter;
   readonly reranker?: Reranker;
   readonly critics?: Partial<Record<ReflectionKind, Critic>>;
   readonly withContext?: Generator;
@@ -114,6 +116,13 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     return shelf.once(key, async (own) => own(await createGenerator(name, contextOf(current))));
   }
 
+  async function rewriterOf(current: Config): Promise<Rewriter | null> {
+    const name = current.recall.rewrite;
+    if (own.rewriter || name === null) return own.rewriter ?? null;
+    const key = `rewriter ${JSON.stringify([name, current.generate.model])}`;
+    return shelf.once(key, async (own) => own(await createRewriter(name, contextOf(current))));
+  }
+
   async function rerankerOf(current: Config): Promise<PresetReranker | typeof NO_RERANKER> {
     const { backend, model } = current.rerank;
     if (own.reranker) return { reranker: own.reranker, mix: null };
@@ -154,6 +163,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         : null;
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
       const parts: Parts = {
+        rewriter: retrieves ? await rewriterOf(current) : null,
         recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
         reranker,
         critics,

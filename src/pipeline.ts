@@ -15,6 +15,7 @@ import {
   recordGenerator,
   recordRecaller,
   recordReranker,
+  recordRewriter,
 } from './trace.ts';
 import type { Answer, CritiqueRequest, Decision, Trace, TraceEvent, UnansweredReason } from './types.ts';
 
@@ -95,7 +96,7 @@ export async function answerQuestion(
     const mayAsk = () => !overBudget(level);
     const open = state.kept.filter(({ finished }) => !finished);
     const evidence = await evidenceFor(question, open, parts, config, log, level, mayAsk, decisions, options);
-    if (level === 0) {
+    if (level === 0 && (evidence[0] != null || !overBudget(level))) {
       const stop = nothingToGoOn(evidence[0]!, parts, config, log);
       if (stop !== null) return finish([], stop.reason, stop.detail);
     }
@@ -140,12 +141,13 @@ export async function answerQuestion(
 }
 
 function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
-  const { recaller, reranker, critics, generators } = live;
+  const { rewriter, recaller, reranker, critics, generators } = live;
   const recorded = new Map(
     [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
   );
   const generator = (one: Generators['closedBook']) => one && recordGenerator(one, log);
   return {
+    rewriter: rewriter && recordRewriter(rewriter, log),
     recaller: recaller && recordRecaller(recaller, log, source),
     reranker: reranker && recordReranker(reranker, log),
     critics: {
@@ -207,12 +209,9 @@ async function evidenceFor(
     return choice;
   });
   const places = choices.flatMap(({ action }, i) => (action === 'retrieve' ? [i] : []));
-  const queries = places.map((place) => ({
-    question,
-    query: answers[place] === '' ? question : `${question} ${answers[place]}`,
-  }));
+  const asked = places.map((place) => ({ question, answerSoFar: answers[place]! }));
   const gathered =
-    places.length > 0 && mayAsk() ? await gatherEvidence(queries, parts, config, log, level, mayAsk, options) : [];
+    places.length > 0 && mayAsk() ? await gatherEvidence(asked, parts, config, log, level, mayAsk, options) : [];
   return choices.map(({ action }, i) => {
     if (action === 'reuse') return open[i]!.values.at(-1)!.evidence;
     const found = action === 'retrieve' ? gathered[places.indexOf(i)] : undefined;
@@ -254,7 +253,8 @@ function commit(state: BeamState<ScoredSegment>, config: Config, log: FactLog, f
 }
 
 function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Omit<Trace, 'answer'> {
-  const { recaller, reranker, critics, generators } = parts;
+  const { rewriter, recaller, reranker, critics, generators } = parts;
+  const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
   const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
     critic ? [[`critic.${kind}`, critic] as const] : [],
   );
@@ -270,13 +270,13 @@ function traceOf(question: string, parts: Parts, config: Config, log: FactLog, i
     question,
     config: publicConfig(config),
     backends: Object.fromEntries(
-      [...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend]),
+      [...rewriters, ...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend]),
     ),
     abilities: Object.fromEntries<Record<string, boolean>>([
       ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
       ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
     ]),
-    prompts: Object.assign({}, ...[...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
+    prompts: Object.assign({}, ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
     passages: log.passages,
     facts: log.facts,
     events: log.events,

@@ -1,5 +1,15 @@
 import type { Config } from './config.ts';
-import type { Critic, Embedder, Entailment, Generator, Loader, PassageIndex, Reranker, Splitter } from './contracts.ts';
+import type {
+  Critic,
+  Embedder,
+  Entailment,
+  Generator,
+  Loader,
+  PassageIndex,
+  Reranker,
+  Rewriter,
+  Splitter,
+} from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import type { ModelStore } from './models/store.ts';
 
@@ -46,6 +56,13 @@ const EMBEDDERS: Makers<Embedder> = {
     return cachedEmbedder(onnxEmbedder({ model, maxTokens: embedder.maxTokens, threads: embedder.threads }), {
       max: embedder.cache,
     });
+  },
+};
+
+const REWRITERS: Makers<Rewriter> = {
+  async prompted({ config, store, signal }) {
+    const { promptedRewriter } = await import('./backends/rewriter/prompted.ts');
+    return promptedRewriter({ model: await store.resolve(config.generate.model, { signal }) });
   },
 };
 
@@ -140,6 +157,9 @@ export async function openClassifier(folder: string, signal?: AbortSignal, token
 
 export const createEmbedder = (context: PresetContext): Promise<Embedder> =>
   pick(EMBEDDERS, 'embedder', context.config.embedder.backend)(context);
+
+export const createRewriter = (name: string, context: PresetContext): Promise<Rewriter> =>
+  pick(REWRITERS, 'rewriter', name)(context);
 
 export async function createReranker(name: string, context: PresetContext): Promise<PresetReranker> {
   const make = makerOf(RERANKERS, name);

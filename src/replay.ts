@@ -70,8 +70,9 @@ function replayParts({ backends, abilities }: Trace): Parts {
       close,
     };
   };
-  const { recall, rerank } = backends;
+  const { rewrite, recall, rerank } = backends;
   return {
+    rewriter: rewrite === undefined ? null : { id: rewrite, rewrite: refuse(rewrite), close },
     recaller: recall === undefined ? null : { id: recall, recall: refuse(recall) },
     reranker: rerank === undefined ? null : { id: rerank, score: refuse(rerank), close },
     critics: Object.fromEntries(

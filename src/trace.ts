@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigSchema } from './config.ts';
-import type { Critic, Generator, Recaller, Reranker, SegmentCandidate } from './contracts.ts';
+import type { Critic, Generator, Recaller, Reranker, Rewriter, SegmentCandidate } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
 import type {
@@ -117,6 +117,20 @@ export const factSource = (trace: Trace): FactSource => ({
   facts: new Map(trace.facts.map((fact) => [factId(fact.role, fact.backend, fact.key), fact])),
   passages: trace.passages,
 });
+
+export function recordRewriter(rewriter: Rewriter, log: FactLog): Rewriter {
+  return {
+    ...rewriter,
+    rewrite: (questions, options) =>
+      log.ask(
+        'rewrite',
+        rewriter.id,
+        questions,
+        (question) => ({ question }),
+        (missing) => rewriter.rewrite(missing, options),
+      ),
+  };
+}
 
 interface RecallFact {
   readonly topK: number;
@@ -248,7 +262,7 @@ export const TraceSchema = z.object({
   passages: z.record(z.string(), PassageSchema),
   facts: z.array(
     z.object({
-      role: z.enum(['recall', 'rerank', 'critique', 'extend']),
+      role: z.enum(['rewrite', 'recall', 'rerank', 'critique', 'extend']),
       backend: z.string(),
       key: z.string(),
       value: z.json(),

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { CallOptions, Recaller, Reranker } from '../contracts.ts';
+import type { CallOptions, Recaller, Reranker, Rewriter } from '../contracts.ts';
 import { topLabel } from '../reflection.ts';
 import type { FactLog } from '../trace.ts';
 import type { Candidate, Critique, CritiqueRequest, Decision, Passage } from '../types.ts';
@@ -14,6 +14,7 @@ export interface Evidence {
 }
 
 export interface EvidenceParts {
+  readonly rewriter: Rewriter | null;
   readonly recaller: Recaller | null;
   readonly reranker: Reranker | null;
   readonly critics: Critics;
@@ -81,9 +82,28 @@ export function keepRelevant(
   });
 }
 
-/** Recall, rerank and IsREL for several queries at once, one evidence for each. */
+interface EvidenceRequest {
+  readonly question: string;
+  readonly answerSoFar: string;
+}
+
+/** What recall searches with: the question, reworded where a rewriter is asked, then the answer so far. */
+async function searchQueries(
+  requests: readonly EvidenceRequest[],
+  { recaller, rewriter }: EvidenceParts,
+  options: CallOptions,
+): Promise<string[]> {
+  const questions = requests.map(({ question }) => question);
+  const reworded = recaller === null || rewriter === null ? questions : await rewriter.rewrite(questions, options);
+  return requests.map(({ answerSoFar }, i) => (answerSoFar === '' ? reworded[i]! : `${reworded[i]!} ${answerSoFar}`));
+}
+
+/**
+ * Recall, rerank and IsREL for several requests at once, one evidence for each; none where rewriting spent the budget.
+ * Only recall searches with what the rewriter made of the question.
+ */
 export async function gatherEvidence(
-  queries: readonly { readonly question: string; readonly query: string }[],
+  asked: readonly EvidenceRequest[],
   parts: EvidenceParts,
   config: Config,
   log: FactLog,
@@ -92,24 +112,23 @@ export async function gatherEvidence(
   options: CallOptions,
 ): Promise<{ evidence: Evidence; decisions: Decision[] }[]> {
   const { recaller, reranker, critics } = parts;
+  const queries = await searchQueries(asked, parts, options);
+  if (!mayAsk()) return [];
   const lists =
     recaller === null
       ? queries.map(() => [])
-      : await recaller.recall(
-          queries.map(({ query }) => query),
-          { ...options, topK: config.recall.topK },
-        );
+      : await recaller.recall(queries, { ...options, topK: config.recall.topK });
   const { topN, mix } = config.rerank;
   const kept: Candidate[][] = [];
   for (const [i, list] of lists.entries()) {
     log.emit({
       type: 'recall-end',
       level,
-      query: queries[i]!.query,
+      query: queries[i]!,
       candidates: list.map(({ passage, recallScore }) => ({ passageId: passage.id, score: recallScore })),
     });
     const top = await rerankCandidates(
-      queries[i]!.question,
+      asked[i]!.question,
       list,
       mayAsk() ? reranker : null,
       { topN, mix: mix ?? 1 },
@@ -127,7 +146,7 @@ export async function gatherEvidence(
     kept.push(top);
   }
   const requests = kept.flatMap((list, i) =>
-    list.map(({ passage }): CritiqueRequest<'isRel'> => ({ kind: 'isRel', question: queries[i]!.question, passage })),
+    list.map(({ passage }): CritiqueRequest<'isRel'> => ({ kind: 'isRel', question: asked[i]!.question, passage })),
   );
   const critiques = mayAsk() ? await critiqueAll<'isRel'>(requests, critics, options) : requests.map(() => null);
   const threshold = config.isRel.threshold ?? 0;

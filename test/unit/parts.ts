@@ -1,5 +1,5 @@
 import { type Config, type ConfigInput, parseConfig } from '../../src/config.ts';
-import type { Critic, Generator, Recaller, Reranker } from '../../src/contracts.ts';
+import type { Critic, Generator, Recaller, Reranker, Rewriter } from '../../src/contracts.ts';
 import type { Parts } from '../../src/pipeline.ts';
 import { makePassage } from '../../src/text/passage.ts';
 import type { Passage, ReflectionKind, SourceDocument } from '../../src/types.ts';
@@ -34,6 +34,7 @@ export function listRecaller(passages: readonly Passage[], asked: string[] = [])
 
 export function partsOf(given: {
   passages?: readonly Passage[];
+  rewriter?: Rewriter;
   recaller?: Recaller;
   reranker?: Reranker;
   critics?: Partial<Record<ReflectionKind, Critic>>;
@@ -43,6 +44,7 @@ export function partsOf(given: {
 }): Parts {
   const { critics = {}, withContext = null, closedBook = null, quotes = null } = given;
   return {
+    rewriter: given.rewriter ?? null,
     recaller: given.recaller ?? listRecaller(given.passages ?? []),
     reranker: given.reranker ?? null,
     critics: {
