@@ -5,6 +5,7 @@ import { keyOf } from '../../text/hash.ts';
 import { seededRandom } from '../../text/random.ts';
 import type { LlamaEngine, TokenTree } from '../llama-engine.ts';
 import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
+import { endsLine, oneLine } from '../one-line.ts';
 
 export interface SamplePrompts {
   readonly withContext: Prompt;
@@ -15,9 +16,6 @@ interface Draw {
   readonly random: () => number;
   answer: SampledAnswer | null;
 }
-
-/** Where a completion prompt sets a passage or a question there is one line, so that neither can start another example. */
-const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
 function partsOf(
   engine: LlamaEngine,
@@ -58,17 +56,13 @@ async function grow(
     const forks = new Map<Token, Draw[]>();
     for (const draw of group) {
       const token = pick(next, options.temperature, draw.random);
-      if (ends(model, path, token)) end(draw);
+      if (endsLine(model, path, token)) end(draw);
       else forks.set(token, [...(forks.get(token) ?? []), draw]);
     }
     for (const [token, fork] of forks) await below([...path, token], [...logprobs, logprobOf(next, token)], fork);
   }
   await below([], [], draws);
 }
-
-/** An answer is one line: a line break ends it, also with the full stop that some vocabularies write in the same token. */
-const ends = (model: LlamaModel, path: readonly Token[], token: Token): boolean =>
-  model.isEogToken(token) || model.isSpecialToken(token) || model.detokenize([...path, token], false).includes('\n');
 
 /**
  * Short answers at a temperature, all conditions in one call: prompts one after another, then their trees grow side by

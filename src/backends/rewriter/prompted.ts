@@ -3,7 +3,7 @@ import type { ResolvedModel } from '../../models/manifest.ts';
 import { getPrompt } from '../../prompts.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { LlamaEngine } from '../llama-engine.ts';
-import { writeLine } from '../write-line.ts';
+import { oneLine, writeLine } from '../one-line.ts';
 
 export interface PromptedRewriterOptions {
   readonly model: ResolvedModel;
@@ -12,9 +12,6 @@ export interface PromptedRewriterOptions {
 
 const CONTEXT_TOKENS = 1024;
 const MAX_TOKENS = 32;
-
-/** The prompt sets a question on one line, so that it cannot start another example. */
-const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
 
 /**
  * A local language model that rewords each question as a search query, always the same for the same question.
