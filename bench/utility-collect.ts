@@ -9,13 +9,13 @@
  */
 import { appendFile, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { createAssembly } from '../src/assembly.ts';
 import { ggufGenerator } from '../src/backends/generator/gguf.ts';
 import { parseConfig } from '../src/config.ts';
 import type { SampledAnswer } from '../src/contracts.ts';
 import { containsGold } from '../src/evaluate/metrics/answers.ts';
 import { bm25Search } from '../src/evaluate/retrieval-bm25.ts';
 import { createModelStore } from '../src/models/store.ts';
-import { createAssembly } from '../src/assembly.ts';
 import type { Passage } from '../src/types.ts';
 import { random, shuffle } from './lib-fit.ts';
 import { type QaRow, readRows } from './lib-qa.ts';
@@ -109,19 +109,22 @@ for (const [i, row] of chosen.entries()) {
   const contexts = await contextsOf(row);
   const names = Object.keys(contexts);
   const started = performance.now();
-  const drawn = await generator.sample!(
-    [[], ...names.map((name) => contexts[name]!)].map((passages) => ({ question: row.question, passages })),
-    {
-      ...{ first: 0, count: Number(flags.samples), maxTokens: Number(flags.tokens) },
-      ...{ temperature: Number(flags.temperature), seed, contextTokens: 1024 },
-    },
-  );
-  const samples: Record<string, readonly SampledAnswer[]> = { none: drawn[0]! };
-  names.forEach((name, n) => {
-    samples[name] = drawn[n + 1]!;
-  });
+  const requests = [[], ...names.map((name) => contexts[name]!)].map((passages) => ({
+    question: row.question,
+    passages,
+  }));
+  const options = { first: 0, maxTokens: Number(flags.tokens), seed, contextTokens: 1024 };
+  const count = Number(flags.samples);
+  const drawn = await generator.sample!(requests, { ...options, count, temperature: Number(flags.temperature) });
+  const greedy = await generator.sample!(requests, { ...options, count: 1, temperature: 0 });
+  const samples: Record<string, readonly SampledAnswer[]> = {};
+  const likeliest: Record<string, SampledAnswer> = {};
+  for (const [n, name] of ['none', ...names].entries()) {
+    samples[name] = drawn[n]!;
+    likeliest[name] = greedy[n]![0]!;
+  }
   const collected: Collected = {
-    ...{ question: row.question, answers: row.answers, split: row.split, contexts, samples },
+    ...{ question: row.question, answers: row.answers, split: row.split, contexts, samples, likeliest },
     ...{ model: flags.model, temperature: Number(flags.temperature), ms: Math.round(performance.now() - started) },
   };
   await appendFile(out, `${JSON.stringify(collected)}\n`);

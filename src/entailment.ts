@@ -4,7 +4,7 @@ import { createModelStore, type ModelStoreOptions } from './models/store.ts';
 import { type Classifier, createEntailment, openClassifier } from './presets.ts';
 
 export interface OpenEntailmentOptions extends CallOptions {
-  /** Only `models` counts: where model files are kept, and where they come from. */
+  /** Of it count `models`, where model files are kept and come from, and `critics.model`, which `prompted` asks. */
   readonly config?: ConfigInput;
   readonly onModelProgress?: ModelStoreOptions['onProgress'];
   /** Told what is worth telling a person about how the model runs, such as a slower runtime. */
@@ -12,13 +12,14 @@ export interface OpenEntailmentOptions extends CallOptions {
 }
 
 /**
- * An entailment model by name: a classifier critic such as `mini` or the folder of one, the folder of an NLI model, or
- * `owner/repo` of the hub. Throws BACKEND_UNKNOWN, CRITIC_INVALID, CRITIC_KIND_UNSUPPORTED, CONFIG_INVALID, or an error
- * of the model store.
+ * An entailment model by name: a classifier critic such as `mini` or the folder of one, `prompted`, the folder of an NLI
+ * model, or `owner/repo` of the hub. Throws BACKEND_UNKNOWN, CRITIC_INVALID, CRITIC_KIND_UNSUPPORTED, CONFIG_INVALID, or
+ * an error of the model store.
  */
 export async function openEntailment(name: string, options: OpenEntailmentOptions = {}): Promise<Entailment> {
   const { signal, onNotice, onModelProgress } = options;
-  const store = createModelStore({ ...parseConfig(options.config).models, onProgress: onModelProgress });
+  const config = parseConfig(options.config);
+  const store = createModelStore({ ...config.models, onProgress: onModelProgress });
   let mine: Classifier | null = null;
   const closeMine = async () => mine?.close();
   const classifier = async (folder: string) => {
@@ -28,7 +29,7 @@ export async function openEntailment(name: string, options: OpenEntailmentOption
     return mine;
   };
   try {
-    const entailment = await createEntailment(name, { store, classifier, signal });
+    const entailment = await createEntailment(name, { config, store, classifier, signal });
     return {
       ...entailment,
       async close() {

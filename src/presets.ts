@@ -177,18 +177,23 @@ export async function createCritic(name: string, context: PresetContext): Promis
   return { critic: classifierCritic(classifier), isRelThreshold: classifier.definition.isRelThreshold };
 }
 
-/** A classifier by its name or folder; otherwise an NLI model: its folder, or `owner/repo` of the hub. */
+/** `prompted`, a classifier by its name or folder; otherwise an NLI model: its folder, or `owner/repo` of the hub. */
 export async function createEntailment(
   name: string,
-  { store, classifier, signal }: Pick<PresetContext, 'store' | 'classifier' | 'signal'>,
+  { config, store, classifier, signal }: Pick<PresetContext, 'config' | 'store' | 'classifier' | 'signal'>,
 ): Promise<Entailment> {
+  if (name === 'prompted') {
+    const { promptedEntailment } = await import('./backends/entailment/prompted.ts');
+    return promptedEntailment({ model: await store.resolve(config.critics.model, { signal }) });
+  }
   const { classifierFolder } = await import('./backends/classifier-folder.ts');
   const folder = await classifierFolder(name);
   if (folder !== null) {
     const { classifierEntailment } = await import('./backends/entailment/classifier.ts');
     return classifierEntailment(await classifier(folder));
   }
-  if (!/[\\/]/.test(name)) throw unknown('entailment model', name, ['mini', 'or the folder of an NLI model']);
+  if (!/[\\/]/.test(name))
+    throw unknown('entailment model', name, ['mini', 'prompted', 'or the folder of an NLI model']);
   const { onnxEntailment } = await import('./backends/entailment/onnx.ts');
   return onnxEntailment({ model: await store.resolve(name, { signal }) });
 }

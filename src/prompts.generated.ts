@@ -12,6 +12,14 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: '31bf69314b12db5686f9041aa829bb1973afe1f0038f53693b93b70f40836afd',
     text: "id: continue-answer@1\nversion: 1\nvariables:\nfor: generate\n--- user\nWrite only the next sentence of your answer. Repeat nothing. If your answer is complete, write only the word END.\n",
   },
+  "entail@1": {
+    sha256: '0f2d685006f995ba3df524526f797df22433c919c2a91f71a901835a04bd326c',
+    text: "id: entail@1\nversion: 1\nvariables: question, first, second\nfor: entail\nlabels: A = entailment, B = contradiction, C = neutral\n--- system\nYou judge what follows from an answer to a question. Reply with one letter.\n--- user\nQuestion: {{question}}\n\nFirst answer: {{first}}\n\nSecond answer: {{second}}\n\nA: if the first answer is true, the second answer is true\nB: if the first answer is true, the second answer is false\nC: the first answer does not say whether the second answer is true\n\nReply with A, B or C.\n",
+  },
+  "equivalent@1": {
+    sha256: '0dcd6ac2d6cd25ff555868f7fa37b4d7fc211aaa5a146005b7e5f6575054a4f3',
+    text: "id: equivalent@1\nversion: 1\nvariables: question, first, second\nfor: equivalent\nlabels: Yes = equivalent, No = different\n--- system\nYou judge whether two answers to a question mean the same. Reply with Yes or No.\n--- user\nQuestion: {{question}}\n\nFirst answer: {{first}}\n\nSecond answer: {{second}}\n\nAs answers to the question, do both mean the same? Reply with Yes or No.\n",
+  },
   "is-rel@1": {
     sha256: 'a011f27b10df51e8f4ae3a17eaf7b3c2804a1881c2b5ee7c45959af2ceab2997',
     text: "id: is-rel@1\nversion: 1\nvariables: question, passage\nfor: isRel\nlabels: Yes = relevant, No = irrelevant\n--- system\nYou judge whether a passage helps to answer a question. Reply with Yes or No.\n--- user\nQuestion: {{question}}\n\nPassage: {{passage}}\n\nDoes the passage contain the answer to the question? Reply with Yes or No.\n",

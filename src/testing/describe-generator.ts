@@ -4,6 +4,7 @@ import { DiscernError } from '../errors.ts';
 import { sentences } from '../text/sentences.ts';
 import type { Passage } from '../types.ts';
 import { passageOf } from './describe-critic.ts';
+import { sampleTests } from './describe-generator-sample.ts';
 import { defineSuite, HOSTILE_TEXTS, type Make, type SuiteOptions, shared } from './suite.ts';
 
 const QUESTION = 'Who painted the Mona Lisa?';
@@ -45,8 +46,17 @@ function expectSound(
 
 const isCode = (code: 'ABORTED' | 'BACKEND_CLOSED') => (error: unknown) => DiscernError.is(error, code);
 
+export interface GeneratorSuiteOptions extends SuiteOptions {
+  /** Sample i of a seed is the same answer whatever else is asked for: local models. A server may not keep to it. */
+  readonly keepsSeeds?: boolean;
+}
+
 /** The promises of the Generator contract. Run it on every generator: `describeGenerator('mine', () => mine())`. */
-export function describeGenerator(name: string, make: Make<Generator>, { skip = [] }: SuiteOptions = {}): void {
+export function describeGenerator(
+  name: string,
+  make: Make<Generator>,
+  { skip = [], keepsSeeds = false }: GeneratorSuiteOptions = {},
+): void {
   const instance = shared(make);
   afterAll(async () => (await instance()).close());
 
@@ -127,5 +137,6 @@ export function describeGenerator(name: string, make: Make<Generator>, { skip = 
       const lists = await extend([request(PASSAGES[0]!)]);
       expect(JSON.parse(JSON.stringify(lists))).toEqual(lists);
     },
+    ...sampleTests(instance, make, keepsSeeds),
   });
 }

@@ -8,8 +8,7 @@ const SMALLEST = 1e-9;
 
 /**
  * Our small encoder as a judge of two answers, with calibrated probabilities of the heads that it has.
- * `equivalent` reads each pair in both orders and takes the mean log-odds; answers that are the same text but for case
- * and blanks around it are given 1 without asking. It owns nothing: the classifier stays open.
+ * It owns nothing: the classifier stays open.
  */
 export function classifierEntailment(classifier: Classifier): Entailment {
   const outputs = (['entail', 'equivalent'] as const).filter((head) => classifier.has(head));
@@ -38,15 +37,11 @@ export function classifierEntailment(classifier: Classifier): Entailment {
     },
     async equivalent(requests, options: CallOptions = {}) {
       check('equivalent', options.signal);
-      const unlike = requests.filter(({ first, second }) => plain(first) !== plain(second));
-      const asked = unlike.flatMap(({ question, first, second }): HeadRequest[] => [
-        { first: [question, first], last: second },
-        { first: [question, second], last: first },
-      ]);
-      const answers = await classifier.probabilities('equivalent', asked, options);
-      const chance = (place: number) => answers[place]!.calibrated[0]!;
-      const found = new Map(unlike.map((request, i) => [request, meanChance(chance(2 * i), chance(2 * i + 1))]));
-      return requests.map((request) => found.get(request) ?? 1);
+      return inBothOrders(requests, async (pairs) => {
+        const asked = pairs.map(({ question, first, second }) => ({ first: [question, first], last: second }));
+        const answers = await classifier.probabilities('equivalent', asked, options);
+        return answers.map(({ calibrated }) => calibrated[0]!);
+      });
     },
     async close() {
       closed = true; // the classifier belongs to whoever made it
@@ -59,6 +54,20 @@ const nliRequest = ({ question, first, second }: EntailmentRequest): HeadRequest
   first: ['', nliText(question, second)],
   last: nliText(question, first),
 });
+
+/**
+ * P(both mean the same) of each pair: it is asked about in both orders, and the log-odds are averaged. Answers that are
+ * the same text but for case and blanks around it are given 1 without asking.
+ */
+export async function inBothOrders(
+  requests: readonly EntailmentRequest[],
+  ask: (pairs: readonly EntailmentRequest[]) => Promise<readonly number[]>,
+): Promise<number[]> {
+  const unlike = requests.filter(({ first, second }) => plain(first) !== plain(second));
+  const chances = await ask(unlike.flatMap((pair) => [pair, { ...pair, first: pair.second, second: pair.first }]));
+  const found = new Map(unlike.map((pair, i) => [pair, meanChance(chances[2 * i]!, chances[2 * i + 1]!)]));
+  return requests.map((request) => found.get(request) ?? 1);
+}
 
 const plain = (text: string): string => text.trim().toLowerCase();
 

@@ -1,21 +1,7 @@
-/**
- * Answer metrics as the SQuAD v2.0 evaluation script has them. Its word boundary is Unicode-aware and JavaScript's is
- * not, so the articles are found by hand.
- */
-const PUNCTUATION = /[!-/:-@[-`{-~]/g;
-const ARTICLE = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
-const BLANKS = /\p{White_Space}+/u;
+import { answerTokens, normalizeAnswer } from '../../text/answer.ts';
 
-/** Lower case, no ASCII punctuation, no articles, single blanks. Accents and other punctuation stay. */
-export const normalizeAnswer = (text: string): string => answerTokens(text).join(' ');
-
-const answerTokens = (text: string): string[] =>
-  text
-    .toLowerCase()
-    .replace(PUNCTUATION, '')
-    .replace(ARTICLE, ' ')
-    .split(BLANKS)
-    .filter((token) => token !== '');
+/** Answer metrics as the SQuAD v2.0 evaluation script has them. */
+export { normalizeAnswer };
 
 /** Gold answers that say something; none left means that there is no answer, and the empty text is right. */
 function usable(golds: readonly string[]): string[] {
