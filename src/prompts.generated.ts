@@ -36,6 +36,10 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: '4f2aaa8a1dccb8ad7e547bf1d418313252f7e431343dec8354ebcfbac6aeb694',
     text: "id: retrieve@1\nversion: 1\nvariables: question, answerSoFar\nfor: retrieve\nlabels: Yes = yes, No = no\n--- system\nYou decide whether facts must be looked up in documents before the next sentence of an answer is written. Reply with Yes or No.\n--- user\nQuestion: {{question}}\n\nAnswer so far: {{answerSoFar}}\n\nMust facts be looked up to go on? Reply with Yes or No.\n",
   },
+  "rewrite-query@1": {
+    sha256: '3a78f3dde76503be3ee9a7e1f70756ab8484b75aa6340ef5a1c89e7b208e68f9',
+    text: "id: rewrite-query@1\nversion: 1\nvariables: question\nfor: rewrite\n--- system\nYou turn a question into a search query. You keep its names, numbers and language, leave out greetings and small talk, and never answer it.\n--- user\nQuestion: {{question}}\n--- assistant\nSearch query: \"\n",
+  },
   "sample-closed-book@1": {
     sha256: 'c3bdc170c8106f6e9ff04fefd60702acf81d61879fd7437f52b028545dfd91d6',
     text: "id: sample-closed-book@1\nversion: 1\nvariables: question\nfor: sample\n--- text\nEach question is answered with a few words.\n\nQuestion: Which planet is closest to the sun?\nAnswer: Mercury\n\nQuestion: How many strings does a violin have?\nAnswer: four\n\nQuestion: Who wrote the play Hamlet?\nAnswer: William Shakespeare\n\nQuestion: {{question}}\nAnswer:\n",
