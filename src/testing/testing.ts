@@ -4,6 +4,7 @@ export { describeEntailment } from './describe-entailment.ts';
 export { describeGenerator } from './describe-generator.ts';
 export { describeIndex, type IndexPlace } from './describe-index.ts';
 export { describeReranker } from './describe-reranker.ts';
+export { describeRewriter } from './describe-rewriter.ts';
 export { hashEmbedder } from './hash-embedder.ts';
 export { type MemoryIndexOptions, memoryIndex } from './memory-index.ts';
 export { type CriticOracle, overlapOracle, type ScriptedCriticOptions, scriptedCritic } from './scripted-critic.ts';
@@ -19,4 +20,5 @@ export {
   type ScriptedGeneratorOptions,
   scriptedGenerator,
 } from './scripted-generator.ts';
+export { bareWords, type RewriterScript, scriptedRewriter } from './scripted-rewriter.ts';
 export type { Make, Skip, SuiteOptions } from './suite.ts';

@@ -13,6 +13,15 @@ export interface PromptedRewriterOptions {
 const CONTEXT_TOKENS = 1024;
 const MAX_TOKENS = 32;
 
+// The prompt opens a quotation mark. Where it closes, the query ends; words in marks of their own belong to it.
+const QUOTED = /^((?:[^"]|"\S[^"]*")*)"(?:\s|$)/;
+
+/** The query in what the model wrote; the question where there is no word in it. */
+export function queryOf(line: string, question: string): string {
+  const query = (QUOTED.exec(line)?.[1] ?? line).trim();
+  return /\p{L}/u.test(query) ? query : question;
+}
+
 /**
  * A local language model that rewords each question as a search query, always the same for the same question.
  * A question for which it writes no word stays as it is.
@@ -23,8 +32,7 @@ export function promptedRewriter({ model, threads = 1 }: PromptedRewriterOptions
 
   async function reword(engine: LlamaEngine, question: string, check: () => void): Promise<string> {
     const parts = engine.parts(prompt, { question: oneLine(question) }, ['question'], MAX_TOKENS);
-    const line = await writeLine(engine, engine.slots[0]!, parts, MAX_TOKENS, check);
-    return /\p{L}/u.test(line) ? line : question;
+    return queryOf(await writeLine(engine, engine.slots[0]!, parts, MAX_TOKENS, check), question);
   }
 
   return {
