@@ -142,6 +142,7 @@ function scriptedParts(config: Config): Parts {
     reranker: config.rerank.backend === 'none' ? null : reranker,
     critics: { retrieve: asked(retrieve), isRel: asked(isRel), isSup: asked(isSup), isUse: asked(isUse) },
     generators: { withContext: scriptedGenerator(config.beam.maxSegments), closedBook: null, quotes: null },
+    gate: null,
   };
 }
 

@@ -1,11 +1,13 @@
 import type { Config } from './config.ts';
-import type { Critic, Embedder, Generator, PassageIndex, Reranker, Rewriter } from './contracts.ts';
+import type { Critic, Embedder, Entailment, Generator, PassageIndex, Reranker, Rewriter } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { createModelStore, type ModelStoreOptions } from './models/store.ts';
 import type { Parts } from './pipeline.ts';
 import {
   createCritic,
   createEmbedder,
+  createEntailment,
+  createEstimator,
   createGenerator,
   createReranker,
   createRewriter,
@@ -15,6 +17,8 @@ import {
   type PresetCritic,
   type PresetReranker,
 } from './presets.ts';
+import type { GateParts } from './stages/gate.ts';
+import { needsSamples } from './stages/gate-decision.ts';
 import { embeddingRecaller } from './stages/recall.ts';
 import { REFLECTIONS, type ReflectionKind } from './types.ts';
 
@@ -27,6 +31,8 @@ export interface OwnParts {
   readonly critics?: Partial<Record<ReflectionKind, Critic>>;
   readonly withContext?: Generator;
   readonly closedBook?: Generator;
+  /** Says which sampled answers mean the same, for the gate. */
+  readonly entailment?: Entailment;
 }
 
 export interface AssemblyOptions {
@@ -52,6 +58,11 @@ export interface Assembly {
   /** Throws BACKEND_CLOSED after `close`. */
   check(): void;
   close(): Promise<void>;
+}
+
+interface GateNeeds {
+  readonly withContext: Generator | null;
+  readonly critics: Parts['critics'];
 }
 
 const NO_CRITIC = { critic: null, isRelThreshold: null };
@@ -134,6 +145,35 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     });
   }
 
+  /** What the gate asks: the language model at hand, the entailment model, and the estimate fitted for them. */
+  async function gateOf(current: Config, { withContext, critics }: GateNeeds): Promise<GateParts | null> {
+    const { when, measure, entailment, estimator } = current.gate;
+    if (when === 'never') return null;
+    if (!needsSamples(measure)) return { sampler: null, entailment: null, estimator: null };
+    const alone = own.closedBook ?? (await generatorOf(current.generate.closedBook, current));
+    const sampler = [withContext, alone].find((one) => one?.sample !== undefined) ?? null;
+    const key = `entailment ${JSON.stringify([entailment, current.critics.model])}`;
+    const comparer =
+      own.entailment ??
+      (await shelf.once(key, async (own) => own(await createEntailment(entailment, contextOf(current)))));
+    checkEquivalence(comparer, current.gate.equivalence);
+    const { fittedFor, ...fitted } = await createEstimator(estimator);
+    if (measure === 'helps') {
+      const made = {
+        sampler: sampler?.id,
+        isRel: critics.isRel?.id,
+        isSup: critics.isSup?.id,
+        entailment: comparer.id,
+      };
+      const others = Object.entries(fittedFor).filter(([role, id]) => made[role as keyof typeof made] !== id);
+      if (others.length > 0)
+        tell(
+          `the gate's estimate ${fitted.id} was fitted for ${others.map(([role, id]) => `${role} ${id}`).join(', ')}; with other models its probabilities are a guess`,
+        );
+    }
+    return { sampler, entailment: comparer, estimator: fitted };
+  }
+
   return {
     embedder,
     tellNotice,
@@ -161,7 +201,9 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       const withContext = retrieves
         ? (own.withContext ?? (await generatorOf(current.generate.withContext, current)))
         : null;
-      const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate';
+      const dropped =
+        current.gate.when !== 'never' && (current.gate.closedBook || withContext?.abilities.quotes === false);
+      const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate' || dropped;
       const parts: Parts = {
         rewriter: retrieves ? await rewriterOf(current) : null,
         recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
@@ -172,6 +214,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
           closedBook: freely ? (own.closedBook ?? (await generatorOf(closedBook, current))) : null,
           quotes: withContext?.abilities.quotes === false && quotes > 0 ? await generatorOf('quote', current) : null,
         },
+        gate: retrieves ? await gateOf(current, { withContext, critics }) : null,
       };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
       const rerank = { ...current.rerank, mix: current.rerank.mix ?? mix ?? (reranker && 1) };
@@ -180,6 +223,15 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     check: shelf.check,
     close: shelf.close,
   };
+}
+
+/** Throws CONFIG_INVALID where the model cannot judge by this rule. */
+function checkEquivalence({ id, outputs }: Entailment, rule: Config['gate']['equivalence']): void {
+  const needed = rule === 'head' ? 'equivalent' : 'entail';
+  if (!outputs.includes(needed))
+    throw new DiscernError('CONFIG_INVALID', `gate.equivalence ${rule} needs what ${id} does not give`, {
+      hint: rule === 'head' ? 'set gate.equivalence to strict or loose' : 'set gate.equivalence to head',
+    });
 }
 
 /** Keeps what was made under a key, so that many callers share it, and closes what it owns. */

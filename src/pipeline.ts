@@ -1,28 +1,18 @@
-import { type Config, publicConfig } from './config.ts';
+import type { Config } from './config.ts';
 import type { CallOptions } from './contracts.ts';
 import { DiscernError, throwIfAborted } from './errors.ts';
+import { gateEvidence } from './pipeline/gate-step.ts';
+import { type Parts, recordParts, traceOf } from './pipeline/parts.ts';
 import { assembleAnswer, shownSegments } from './stages/answer.ts';
 import { advanceBeam, type BeamHypothesis, type BeamState, emptyBeam, isComplete } from './stages/beam.ts';
 import { critiqueAll } from './stages/critique.ts';
-import { chooseRetrieve, type Evidence, type EvidenceParts, gatherEvidence } from './stages/evidence.ts';
-import { extendLevel, type Generators, type ScoredSegment } from './stages/generate.ts';
+import { chooseRetrieve, type Evidence, gatherEvidence } from './stages/evidence.ts';
+import { extendLevel, type ScoredSegment } from './stages/generate.ts';
 import { joinSegments } from './text/join.ts';
-import {
-  createFactLog,
-  type FactLog,
-  type FactSource,
-  recordCritic,
-  recordGenerator,
-  recordRecaller,
-  recordReranker,
-  recordRewriter,
-} from './trace.ts';
-import type { Answer, CritiqueRequest, Decision, Trace, TraceEvent, UnansweredReason } from './types.ts';
+import { createFactLog, type FactLog, type FactSource } from './trace.ts';
+import type { Answer, CritiqueRequest, Decision, TraceEvent, UnansweredReason } from './types.ts';
 
-/** What answers a question: models behind contracts. Null = there is none. */
-export interface Parts extends EvidenceParts {
-  readonly generators: Generators;
-}
+export type { Parts } from './pipeline/parts.ts';
 
 export interface AnswerOptions extends CallOptions {
   readonly onEvent?: (event: TraceEvent) => void;
@@ -140,37 +130,15 @@ export async function answerQuestion(
   return finish(best.values, null, '');
 }
 
-function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
-  const { rewriter, recaller, reranker, critics, generators } = live;
-  const recorded = new Map(
-    [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
-  );
-  const generator = (one: Generators['closedBook']) => one && recordGenerator(one, log);
-  return {
-    rewriter: rewriter && recordRewriter(rewriter, log),
-    recaller: recaller && recordRecaller(recaller, log, source),
-    reranker: reranker && recordReranker(reranker, log),
-    critics: {
-      retrieve: recorded.get(critics.retrieve)!,
-      isRel: recorded.get(critics.isRel)!,
-      isSup: recorded.get(critics.isSup)!,
-      isUse: recorded.get(critics.isUse)!,
-    },
-    generators: {
-      withContext: generator(generators.withContext),
-      closedBook: generator(generators.closedBook),
-      quotes: generator(generators.quotes),
-    },
-  };
-}
-
 const spentLimit = (log: FactLog, { budget }: Config): 'calls' | 'tokens' | 'ms' | null =>
   (['calls', 'tokens', 'ms'] as const).find((limit) => budget[limit] !== null && log.spent[limit] >= budget[limit]!) ??
   null;
 
-/** Evidence without a passage is no evidence: the answer goes on without context. */
+/** Evidence without a passage, or that the gate did not keep, is no evidence: the answer goes on without context. */
 const usable = (evidence: Evidence | null): Evidence | null =>
-  evidence === null || evidence.passages.length === 0 ? null : evidence;
+  evidence === null || evidence.passages.length === 0 || isDropped(evidence) ? null : evidence;
+
+const isDropped = ({ gate }: Evidence): boolean => gate === 'drop' || gate === 'refuse';
 
 /** For each open hypothesis: nothing, the evidence at hand, or a new recall with question and answer so far. */
 async function evidenceFor(
@@ -212,13 +180,21 @@ async function evidenceFor(
   const asked = places.map((place) => ({ question, answerSoFar: answers[place]! }));
   const gathered =
     places.length > 0 && mayAsk() ? await gatherEvidence(asked, parts, config, log, level, mayAsk, options) : [];
-  return choices.map(({ action }, i) => {
-    if (action === 'reuse') return open[i]!.values.at(-1)!.evidence;
-    const found = action === 'retrieve' ? gathered[places.indexOf(i)] : undefined;
-    if (found === undefined) return null;
+  const chosen: (Evidence | null)[] = [];
+  for (const [i, choice] of choices.entries()) {
+    const atHand = open[i]!.values.at(-1)?.evidence ?? null;
+    const found = choice.action === 'retrieve' ? gathered[places.indexOf(i)] : undefined;
+    if (found === undefined) {
+      chosen.push(choice.action === 'reuse' ? atHand : null);
+      continue;
+    }
     decisions.push(...found.decisions);
-    return found.evidence;
-  });
+    const { evidence } = found;
+    const gated = await gateEvidence(question, evidence, choice, parts, config, log, level, mayAsk, decisions, options);
+    // A later recall that does not help leaves the evidence at hand.
+    chosen.push(isDropped(gated) && atHand !== null ? atHand : gated);
+  }
+  return chosen;
 }
 
 /** Before the first segment: is there evidence, or a generator that does without? */
@@ -229,6 +205,13 @@ function nothingToGoOn(
   log: FactLog,
 ): { reason: UnansweredReason; detail: string } | null {
   const { withContext, closedBook } = parts.generators;
+  if (evidence?.gate === 'refuse')
+    return { reason: 'uncertain', detail: 'the passages do not help, and the answers without them are uncertain' };
+  if (evidence?.gate === 'drop') {
+    if (withContext?.abilities.quotes === true && !config.gate.closedBook)
+      return { reason: 'context-dropped', detail: 'the gate dropped them, and gate.closedBook is off' };
+    return closedBook === null ? { reason: 'no-generator', detail: 'generate.closedBook is none' } : null;
+  }
   if (evidence !== null && evidence.passages.length > 0)
     return withContext === null ? { reason: 'no-generator', detail: 'generate.withContext is none' } : null;
   if (evidence !== null && config.isRel.whenNoEvidence === 'unanswered') {
@@ -250,35 +233,4 @@ function commit(state: BeamState<ScoredSegment>, config: Config, log: FactLog, f
   for (let index = shown(from).length; index < segments.length; index++)
     log.emit({ type: 'segment-committed', index, text: segments[index]!.text, citation: segments[index]!.citation });
   return shared;
-}
-
-function traceOf(question: string, parts: Parts, config: Config, log: FactLog, id: string): Omit<Trace, 'answer'> {
-  const { rewriter, recaller, reranker, critics, generators } = parts;
-  const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
-  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
-    critic ? [[`critic.${kind}`, critic] as const] : [],
-  );
-  const writers = Object.entries(generators).flatMap(([use, generator]) =>
-    generator ? [[`generate.${use}`, generator] as const] : [],
-  );
-  const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) =>
-    part ? [[role, part] as const] : [],
-  );
-  return {
-    version: 1,
-    id,
-    question,
-    config: publicConfig(config),
-    backends: Object.fromEntries(
-      [...rewriters, ...finders, ...criticsByRole, ...writers].map(([role, { id: backend }]) => [role, backend]),
-    ),
-    abilities: Object.fromEntries<Record<string, boolean>>([
-      ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
-      ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
-    ]),
-    prompts: Object.assign({}, ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
-    passages: log.passages,
-    facts: log.facts,
-    events: log.events,
-  };
 }

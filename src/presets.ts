@@ -198,6 +198,12 @@ export async function createEntailment(
   return onnxEntailment({ model: await store.resolve(name, { signal }) });
 }
 
+/** The estimate of P(context helps) by its name or folder, and the parts that it was fitted for. */
+export async function createEstimator(name: string) {
+  const { loadEstimator } = await import('./backends/gate-estimator.ts');
+  return loadEstimator(name);
+}
+
 export const createGenerator = (name: string, context: PresetContext): Promise<Generator> =>
   pick(GENERATORS, 'generator', name)(context);
 

@@ -2,6 +2,7 @@ import { type Config, type ConfigInput, parseConfig } from './config.ts';
 import type { Critic, Generator } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
+import { needsSamples } from './stages/gate-decision.ts';
 import { factSource } from './trace.ts';
 import { type Answer, REFLECTIONS, type ReflectionKind, type Trace } from './types.ts';
 
@@ -23,6 +24,13 @@ export function replay(
         'generate.quotes asks for sentences, and the trace was recorded without any',
       ),
     );
+  if (config.gate.when !== 'never' && needsSamples(config.gate.measure) && trace.backends['gate.sample'] === undefined)
+    return Promise.reject(
+      new DiscernError(
+        'REPLAY_FACT_MISSING',
+        `gate.measure ${config.gate.measure} asks for sampled answers, and the trace was recorded without any`,
+      ),
+    );
   return answerQuestion(trace.question, replayParts(trace), config, {
     ...options,
     id: trace.id,
@@ -36,7 +44,7 @@ export function mergeConfig(base: Config | ConfigInput, change: ConfigInput): Co
   return Object.fromEntries([...groups].map((group) => [group, { ...base[group], ...change[group] }])) as ConfigInput;
 }
 
-function replayParts({ backends, abilities }: Trace): Parts {
+function replayParts({ backends, abilities, gate }: Trace): Parts {
   const refuse = (id: string) => () =>
     Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} is asked nothing in a replay`));
   const close = async () => {};
@@ -67,9 +75,11 @@ function replayParts({ backends, abilities }: Trace): Parts {
         quotes: able?.quotes ?? false,
       },
       extend: refuse(id),
+      ...(role === 'gate.sample' && { sample: refuse(id) }),
       close,
     };
   };
+  const entail = backends['gate.entail'];
   const { rewrite, recall, rerank } = backends;
   return {
     rewriter: rewrite === undefined ? null : { id: rewrite, rewrite: refuse(rewrite), close },
@@ -82,6 +92,20 @@ function replayParts({ backends, abilities }: Trace): Parts {
       withContext: generator('generate.withContext'),
       closedBook: generator('generate.closedBook'),
       quotes: generator('generate.quotes'),
+    },
+    gate: {
+      sampler: generator('gate.sample'),
+      entailment:
+        entail === undefined
+          ? null
+          : {
+              id: entail,
+              outputs: ['entail', 'equivalent'],
+              entail: refuse(entail),
+              equivalent: refuse(entail),
+              close,
+            },
+      estimator: gate ?? null,
     },
   };
 }

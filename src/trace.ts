@@ -1,19 +1,9 @@
 import { z } from 'zod';
+import { GATE_FEATURES, GATE_MEASURES } from './config/gate.ts';
 import { ConfigSchema } from './config.ts';
-import type { Critic, Generator, Recaller, Reranker, Rewriter, SegmentCandidate } from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
-import type {
-  Candidate,
-  Critique,
-  CritiqueRequest,
-  Fact,
-  FactRole,
-  Passage,
-  ReflectionKind,
-  Trace,
-  TraceEvent,
-} from './types.ts';
+import type { Fact, FactRole, Passage, Trace, TraceEvent } from './types.ts';
 
 /** Where facts come from: models (`live`), or a recorded trace. */
 export interface FactSource {
@@ -118,128 +108,6 @@ export const factSource = (trace: Trace): FactSource => ({
   passages: trace.passages,
 });
 
-export function recordRewriter(rewriter: Rewriter, log: FactLog): Rewriter {
-  return {
-    ...rewriter,
-    rewrite: (questions, options) =>
-      log.ask(
-        'rewrite',
-        rewriter.id,
-        questions,
-        (question) => ({ question }),
-        (missing) => rewriter.rewrite(missing, options),
-      ),
-  };
-}
-
-interface RecallFact {
-  readonly topK: number;
-  readonly hits: readonly (readonly [passageId: string, score: number])[];
-}
-
-/** Recall through the log. A recorded list also serves a smaller topK; a larger one is asked again. */
-export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSource): Recaller {
-  return {
-    id: recaller.id,
-    async recall(queries, { topK, filter, signal }) {
-      const values = await log.ask<string, RecallFact>(
-        'recall',
-        recaller.id,
-        queries,
-        (query) => ({ query, filter: filter ?? null }),
-        async (missing) => {
-          const lists = await recaller.recall(missing, { topK, filter, signal });
-          for (const list of lists) log.keep(list.map(({ passage }) => passage));
-          return lists.map((list) => ({
-            topK,
-            hits: list.map(({ passage, recallScore }) => [passage.id, recallScore] as const),
-          }));
-        },
-      );
-      return values.map((value) => {
-        if (topK > value.topK && value.hits.length === value.topK)
-          throw new DiscernError(
-            'REPLAY_FACT_MISSING',
-            `the trace recalled ${value.topK} passages, ${topK} were asked for`,
-          );
-        if (source) log.keep(value.hits.map(([id]) => passageOf(source, id)));
-        return value.hits.slice(0, topK).map(
-          ([id, recallScore], i): Candidate => ({
-            passage: log.passages[id]!,
-            recallRank: i + 1,
-            recallScore,
-            rerankScore: null,
-          }),
-        );
-      });
-    },
-  };
-}
-
-function passageOf(source: FactSource, id: string): Passage {
-  const passage = source.passages[id];
-  if (passage === undefined)
-    throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);
-  return passage;
-}
-
-export function recordReranker(reranker: Reranker, log: FactLog): Reranker {
-  return {
-    id: reranker.id,
-    score: (question, candidates, options) =>
-      log.ask(
-        'rerank',
-        reranker.id,
-        candidates,
-        ({ passage }) => ({ question, passage: passage.id }),
-        (missing) => reranker.score(question, missing, options),
-      ),
-    close: () => reranker.close(),
-  };
-}
-
-/** What identifies a request to a critic: its texts, and its passage by id. */
-const critiqueKey = (request: CritiqueRequest): unknown =>
-  'passage' in request ? { ...request, passage: request.passage.id } : request;
-
-export function recordCritic(critic: Critic, log: FactLog): Critic {
-  return {
-    ...critic,
-    critique: <K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], options?: { signal?: AbortSignal }) =>
-      log.ask<CritiqueRequest<K>, Critique<K>>(
-        'critique',
-        critic.id,
-        requests,
-        critiqueKey as (request: CritiqueRequest<K>) => unknown,
-        (missing) => critic.critique(missing, options),
-      ),
-  };
-}
-
-export function recordGenerator(generator: Generator, log: FactLog): Generator {
-  return {
-    ...generator,
-    extend: (requests, options) =>
-      log.ask<(typeof requests)[number], SegmentCandidate[]>(
-        'extend',
-        generator.id,
-        requests,
-        ({ question, passage, answerSoFar }) =>
-          generator.abilities.quotes
-            ? { question, passage: passage?.id ?? null }
-            : {
-                question,
-                passage: passage?.id ?? null,
-                answerSoFar,
-                maxTokens: options.maxTokens,
-                temperature: options.temperature,
-                seed: options.seed,
-              },
-        (missing) => generator.extend(missing, options),
-      ),
-  };
-}
-
 const PassageSchema = z.object({
   id: z.string(),
   docId: z.string(),
@@ -251,6 +119,22 @@ const PassageSchema = z.object({
   metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
+const EstimatorSchema = z.object({
+  id: z.string(),
+  bias: z.number(),
+  features: z.array(
+    z.object({ name: z.enum(GATE_FEATURES), mean: z.number(), scale: z.number().positive(), weight: z.number() }),
+  ),
+  stopping: z.array(
+    z.object({
+      measure: z.enum(GATE_MEASURES),
+      samples: z.int().positive(),
+      risk: z.number(),
+      margin: z.number().nonnegative(),
+    }),
+  ),
+});
+
 export const TraceSchema = z.object({
   version: z.literal(1),
   id: z.string(),
@@ -259,10 +143,11 @@ export const TraceSchema = z.object({
   backends: z.record(z.string(), z.string()),
   abilities: z.record(z.string(), z.record(z.string(), z.boolean())),
   prompts: z.record(z.string(), z.string()),
+  gate: EstimatorSchema.optional(),
   passages: z.record(z.string(), PassageSchema),
   facts: z.array(
     z.object({
-      role: z.enum(['rewrite', 'recall', 'rerank', 'critique', 'extend']),
+      role: z.enum(['rewrite', 'recall', 'rerank', 'critique', 'sample', 'entail', 'extend']),
       backend: z.string(),
       key: z.string(),
       value: z.json(),

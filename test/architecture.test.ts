@@ -25,9 +25,9 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: [],
   },
   pipeline: { modules: ['types', 'errors', 'contracts', 'config', 'text', 'trace', 'stages'], packages: [] },
-  replay: { modules: ['types', 'errors', 'contracts', 'config', 'trace', 'pipeline'], packages: [] },
+  replay: { modules: ['types', 'errors', 'contracts', 'config', 'trace', 'stages', 'pipeline'], packages: [] },
   backends: {
-    modules: ['types', 'errors', 'contracts', 'text', 'reflection', 'calibration', 'prompts', 'models'],
+    modules: ['types', 'errors', 'contracts', 'config', 'text', 'reflection', 'calibration', 'prompts', 'models'],
     packages: ['*'],
   },
   presets: { modules: ['types', 'errors', 'contracts', 'config', 'models', 'backends'], packages: [] },

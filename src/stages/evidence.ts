@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { CallOptions, Recaller, Reranker, Rewriter } from '../contracts.ts';
 import { topLabel } from '../reflection.ts';
 import type { FactLog } from '../trace.ts';
-import type { Candidate, Critique, CritiqueRequest, Decision, Passage } from '../types.ts';
+import type { Candidate, Critique, CritiqueRequest, Decision, GateDecision, Passage } from '../types.ts';
 import { type Critics, critiqueAll } from './critique.ts';
 import { rerankCandidates } from './rerank.ts';
 import { decideRetrieve } from './score.ts';
@@ -10,6 +10,10 @@ import { decideRetrieve } from './score.ts';
 /** The passages that go to the generator, with what was said of their relevance. */
 export interface Evidence {
   readonly passages: readonly Passage[];
+  /** The same passages with their places and scores. */
+  readonly candidates: readonly Candidate[];
+  /** What the gate made of them; null where it was not asked. */
+  readonly gate: GateDecision['action'] | null;
   readonly isRel: ReadonlyMap<string, Critique<'isRel'>>;
 }
 
@@ -64,6 +68,13 @@ export function chooseRetrieve(input: {
     ? { action: 'retrieve', reason: 'P(yes) is above the threshold', value: probability, threshold }
     : { action: 'none', reason: 'P(yes) is not above the threshold', value: probability, threshold };
 }
+
+export const evidenceOf = (candidates: readonly Candidate[], isRel: Evidence['isRel']): Evidence => ({
+  passages: candidates.map(({ passage }) => passage),
+  candidates,
+  gate: null,
+  isRel,
+});
 
 /** Pure: which passages stay. One without a critique, or with an undecided one, stays. */
 export function keepRelevant(
@@ -169,7 +180,10 @@ export async function gatherEvidence(
       list.flatMap(({ passage }, i) => (mine[i] && !mine[i].undecided ? [[passage.id, mine[i]] as const] : [])),
     );
     return {
-      evidence: { passages: list.filter((_, i) => judged[i]!.kept).map(({ passage }) => passage), isRel },
+      evidence: evidenceOf(
+        list.filter((_, i) => judged[i]!.kept),
+        isRel,
+      ),
       decisions,
     };
   });

@@ -41,6 +41,7 @@ export function partsOf(given: {
   withContext?: Generator | null;
   closedBook?: Generator | null;
   quotes?: Generator | null;
+  gate?: Parts['gate'];
 }): Parts {
   const { critics = {}, withContext = null, closedBook = null, quotes = null } = given;
   return {
@@ -54,6 +55,7 @@ export function partsOf(given: {
       isUse: critics.isUse ?? null,
     },
     generators: { withContext, closedBook, quotes },
+    gate: given.gate ?? null,
   };
 }
 

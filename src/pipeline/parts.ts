@@ -1,0 +1,95 @@
+import { type Config, publicConfig } from '../config.ts';
+import type { Generator } from '../contracts.ts';
+import type { EvidenceParts } from '../stages/evidence.ts';
+import type { GateParts } from '../stages/gate.ts';
+import type { Generators } from '../stages/generate.ts';
+import {
+  recordCritic,
+  recordEntailment,
+  recordGenerator,
+  recordRecaller,
+  recordReranker,
+  recordRewriter,
+} from '../trace/record.ts';
+import type { FactLog, FactSource } from '../trace.ts';
+import type { Trace } from '../types.ts';
+
+/** What answers a question: models behind contracts. Null = there is none. */
+export interface Parts extends EvidenceParts {
+  readonly generators: Generators;
+  /** Null: nothing is asked about the context. */
+  readonly gate: GateParts | null;
+}
+
+/** The parts with everything that they are asked going through the log. */
+export function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
+  const { rewriter, recaller, reranker, critics, generators, gate } = live;
+  const recorded = new Map(
+    [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
+  );
+  const generator = (one: Generator | null) => one && recordGenerator(one, log);
+  return {
+    rewriter: rewriter && recordRewriter(rewriter, log),
+    recaller: recaller && recordRecaller(recaller, log, source),
+    reranker: reranker && recordReranker(reranker, log),
+    critics: {
+      retrieve: recorded.get(critics.retrieve)!,
+      isRel: recorded.get(critics.isRel)!,
+      isSup: recorded.get(critics.isSup)!,
+      isUse: recorded.get(critics.isUse)!,
+    },
+    generators: {
+      withContext: generator(generators.withContext),
+      closedBook: generator(generators.closedBook),
+      quotes: generator(generators.quotes),
+    },
+    gate: gate && {
+      sampler: generator(gate.sampler),
+      entailment: gate.entailment && recordEntailment(gate.entailment, log),
+      estimator: gate.estimator,
+    },
+  };
+}
+
+/** The record of a question, but for its answer. */
+export function traceOf(
+  question: string,
+  parts: Parts,
+  config: Config,
+  log: FactLog,
+  id: string,
+): Omit<Trace, 'answer'> {
+  const { rewriter, recaller, reranker, critics, generators, gate } = parts;
+  const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
+  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
+    critic ? [[`critic.${kind}`, critic] as const] : [],
+  );
+  const writers = Object.entries({ ...generators, sample: gate?.sampler }).flatMap(([use, generator]) =>
+    generator ? [[use === 'sample' ? 'gate.sample' : `generate.${use}`, generator] as const] : [],
+  );
+  const entailments = gate?.entailment ? [['gate.entail', gate.entailment] as const] : [];
+  const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) =>
+    part ? [[role, part] as const] : [],
+  );
+  return {
+    version: 1,
+    id,
+    question,
+    config: publicConfig(config),
+    backends: Object.fromEntries(
+      [...rewriters, ...finders, ...criticsByRole, ...writers, ...entailments].map(([role, { id: backend }]) => [
+        role,
+        backend,
+      ]),
+    ),
+    abilities: Object.fromEntries<Record<string, boolean>>([
+      ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
+      ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
+    ]),
+    prompts: Object.assign({}, ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
+    ...(gate?.estimator && { gate: gate.estimator }),
+    passages: log.passages,
+    facts: log.facts,
+    events: log.events,
+  };
+}
