@@ -5,12 +5,13 @@ import type { Critic, Generator, Reranker } from '../src/contracts.ts';
 import { answerQuestion } from '../src/pipeline.ts';
 import { scriptedCritic } from '../src/testing/scripted-critic.ts';
 import { scriptedGenerator } from '../src/testing/scripted-generator.ts';
+import { scriptedRewriter } from '../src/testing/scripted-rewriter.ts';
 import { countingClassifier } from './fixtures/counting-classifier.ts';
 import { configOf, listRecaller, partsOf, passageOf } from './unit/parts.ts';
 
 /** How often each part is called for one question, and with how many requests. A raise needs a reason in its commit. */
-async function countCalls(config: Parameters<typeof configOf>[0], segments: number) {
-  const calls = { recall: 0, rerank: 0, critique: 0, critiques: 0, extend: 0, extensions: 0 };
+async function countCalls(config: Parameters<typeof configOf>[0], segments: number, rewrites = false) {
+  const calls = { rewrite: 0, recall: 0, rerank: 0, critique: 0, critiques: 0, extend: 0, extensions: 0 };
   const passages = Array.from({ length: 50 }, (_, i) => passageOf(`p${i}`, `The old tower number ${i} stands here.`));
   const recaller = listRecaller(passages);
   const sure = { isRel: 'relevant', isSup: 'fully', isUse: '5', retrieve: 'yes' } as const;
@@ -42,7 +43,12 @@ async function countCalls(config: Parameters<typeof configOf>[0], segments: numb
     },
     close: async () => {},
   };
+  const rewriter = scriptedRewriter((question) => {
+    calls.rewrite += 1;
+    return question;
+  });
   const parts = partsOf({
+    ...(rewrites && { rewriter }),
     recaller: {
       ...recaller,
       recall: (queries, options) => {
@@ -63,6 +69,7 @@ async function countCalls(config: Parameters<typeof configOf>[0], segments: numb
 describe('model calls of a question', () => {
   it('topN 5, one segment: one call of each model, one batch for isSup and isUse, equal requests asked once', async () => {
     expect(await countCalls({ retrieve: { mode: 'always' } }, 1)).toEqual({
+      rewrite: 0,
       recall: 1,
       rerank: 1,
       critique: 2,
@@ -80,8 +87,16 @@ describe('model calls of a question', () => {
     expect(calls.extensions).toBeLessThanOrEqual(5 + 10 + 10);
   });
 
+  it('a rewriter is asked once, and never without recall', async () => {
+    const always = await countCalls({ retrieve: { mode: 'always' } }, 3);
+    expect(always.rewrite).toBe(0);
+    expect(await countCalls({ retrieve: { mode: 'always' } }, 3, true)).toEqual({ ...always, rewrite: 1 });
+    expect(await countCalls({ retrieve: { mode: 'never' } }, 1, true)).toMatchObject({ rewrite: 0, recall: 0 });
+  });
+
   it('never: no recall, no rerank, one generation and one critique', async () => {
     expect(await countCalls({ retrieve: { mode: 'never' } }, 1)).toEqual({
+      rewrite: 0,
       recall: 0,
       rerank: 0,
       critique: 1,

@@ -116,7 +116,9 @@ function candidateLines(answer: Answer, passages: Readonly<Record<string, Passag
   const rule = `P(relevant) above ${number(judged.threshold)}`;
   const mix = answer.trace.config.rerank.mix ?? 1;
   const order = `  ordered by ${number(mix)} x rerank + ${number(1 - mix)} x recall, each standardised over the recalled`;
+  const { question } = answer.trace;
   return [
+    ...(recalled.query === question ? [] : [`  searched for: "${brief(recalled.query, 160)}"`]),
     `  recalled ${count(recalled.candidates.length, 'passage')}, ${kept.kept.length} went to the critic, ${dropped} dropped (kept: ${rule})`,
     ...(kept.kept.some(({ score }) => score !== null) && mix < 1 ? [order] : []),
     ...columns(rows),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAssembly } from '../../src/assembly.ts';
 import { promptedRewriter } from '../../src/backends/rewriter/prompted.ts';
 import { parseConfig } from '../../src/config.ts';
 import type { Rewriter } from '../../src/contracts.ts';
@@ -6,6 +7,9 @@ import type { ResolvedModel } from '../../src/models/manifest.ts';
 import { createModelStore } from '../../src/models/store.ts';
 import { getPrompt } from '../../src/prompts.ts';
 import { describeRewriter } from '../../src/testing/describe-rewriter.ts';
+import { hashEmbedder } from '../../src/testing/hash-embedder.ts';
+import { memoryIndex } from '../../src/testing/memory-index.ts';
+import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 
 let model: ResolvedModel;
 beforeAll(async () => {
@@ -24,6 +28,22 @@ describe('prompted rewriter', () => {
   it('names its model and its prompt', () => {
     expect(rewriter.id).toBe('rewrite-smollm2-135m-instruct@1');
     expect(rewriter.prompts).toEqual({ rewriteQuery: getPrompt('rewrite-query@1').hash });
+  });
+
+  it('is the rewriter of recall.rewrite prompted, with generate.model', async () => {
+    const config = parseConfig({
+      recall: { rewrite: 'prompted' },
+      rerank: { backend: 'none' },
+      critics: { isRel: null, isSup: null, isUse: null },
+    });
+    const parts = {
+      embedder: hashEmbedder(),
+      index: memoryIndex({ dimensions: 64 }),
+      withContext: scriptedGenerator(),
+    };
+    const assembly = createAssembly(config, { parts });
+    expect((await assembly.partsFor(config)).parts.rewriter!.id).toBe(rewriter.id);
+    await assembly.close();
   });
 
   it('leaves the small talk out', async () => {
