@@ -4,7 +4,7 @@
  *     [--contexts gold,similar,random] [--model smollm2-135m-instruct] [--temperature 0.5] [--samples 20] [--part 1/2]
  * Contexts of a question: `gold` (the passage that it was written for), `similar` (the best other passage by BM25 that
  * holds none of its answers), `random` (any other that holds none), `five` (the five best by the embedder, gold among
- * them), `lacking` (the five best without any that holds an answer). The file holds texts of the data: keep it out of the
+ * them), `lacking` (the five best without any that holds an answer); of conflictqa `right` and `wrong`, the two memories. The file holds texts of the data: keep it out of the
  * repository. A run that was stopped goes on behind the last whole line.
  */
 import { appendFile, readFile } from 'node:fs/promises';
@@ -74,6 +74,17 @@ async function nearest(question: string): Promise<Passage[]> {
     .map(({ passage }) => passage);
 }
 
+/** Which of two written memories of a yes-no question is right: the answer "no" goes with the one that says "not". */
+function memories(row: QaRow): { right: string; wrong: string } {
+  const given = row as QaRow &
+    Record<'memory_answer' | 'counter_answer' | 'parametric_memory' | 'counter_memory', string>;
+  const denies = (text: string) => /\b(?:not|no|never|cannot)\b|n't\b/.test(text.toLowerCase());
+  const memoryDenies = denies(given.memory_answer) && !denies(given.counter_answer);
+  const memoryIsRight = memoryDenies === (row.answers[0] === 'no');
+  const [first, second] = [given.parametric_memory, given.counter_memory];
+  return memoryIsRight ? { right: first, wrong: second } : { right: second, wrong: first };
+}
+
 async function contextsOf(row: QaRow): Promise<Record<string, readonly Passage[]>> {
   const gold = passageFor(row);
   const wrong = ({ text, id }: Passage) => id !== gold.id && !containsGold(text, row.answers);
@@ -89,6 +100,8 @@ async function contextsOf(row: QaRow): Promise<Record<string, readonly Passage[]
       const best = (await nearest(row.question)).slice(0, 5);
       return best.some(({ id }) => id === gold.id) ? best : [...best.slice(0, 4), gold];
     },
+    right: () => [passageFor({ ...row, passage: memories(row).right })],
+    wrong: () => [passageFor({ ...row, passage: memories(row).wrong })],
     lacking: async () => (await nearest(row.question)).filter(wrong).slice(0, 5),
   };
   const made: Record<string, readonly Passage[]> = {};

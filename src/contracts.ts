@@ -111,7 +111,7 @@ export interface PassageIndex {
 export interface Rewriter {
   readonly id: string;
   readonly prompts?: Readonly<Record<string, string>>;
-  /** One query for each question, in order; never empty. */
+  /** One for each question, in order; never empty. */
   rewrite(questions: readonly string[], options?: CallOptions): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -224,18 +224,17 @@ export interface ExtendOptions extends CallOptions {
   readonly seed: number;
 }
 
-/** Short answers are drawn with all these passages in one prompt, in order; none = closed book. */
 export interface SampleRequest {
   readonly question: string;
+  /** All in one prompt, in order; none = closed book. */
   readonly passages: readonly Passage[];
 }
 
-/** A short answer as the model drew it; empty where the model ended at once. */
+/** A short answer, empty where the model ended at once. */
 export interface SampledAnswer {
   readonly text: string;
-  /** Without the one that ended it. */
   readonly tokens: number;
-  /** Log-probability of each token at temperature 1; null where the backend gives none. */
+  /** Of each token, at temperature 1; null where the backend gives none. */
   readonly logprobs: readonly number[] | null;
 }
 

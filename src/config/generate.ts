@@ -5,7 +5,7 @@ import { name } from './option.ts';
 export const GenerateSchema = z.strictObject({
   withContext: name('generator that answers from passages').nullable().default('quote'),
   closedBook: name('generator that answers without passages').nullable().default('gguf'),
-  model: name('language model file for gguf: a name of the manifest, a hub path or a file').default(
+  model: name('language model file for gguf and for rewriting: a name of the manifest, a hub path or a file').default(
     'smollm2-135m-instruct',
   ),
   serverModel: name('model of openai (its name on the server) or of langchain (provider:model)').default('gpt-4o-mini'),
