@@ -14,7 +14,8 @@ export interface Option {
 }
 
 interface JsonSchema {
-  type?: string;
+  /** A list for a number without bounds that may be null. */
+  type?: string | string[];
   properties?: Record<string, JsonSchema>;
   anyOf?: JsonSchema[];
   items?: JsonSchema;
@@ -32,13 +33,14 @@ export function listOptions(): Option[] {
     if (schema.properties)
       return Object.entries(schema.properties).flatMap(([key, child]) => walk(child, path ? `${path}.${key}` : key));
     const inner = schema.anyOf?.find((option) => option.type !== 'null') ?? schema;
+    const types = [inner.type ?? 'string'].flat();
     const bound = (value: number | undefined) =>
       value === undefined || Math.abs(value) === Number.MAX_SAFE_INTEGER ? null : value;
     return [
       {
         path,
-        type: (inner.type ?? 'string') as Option['type'],
-        nullable: inner !== schema,
+        type: types.find((type) => type !== 'null') as Option['type'],
+        nullable: inner !== schema || types.includes('null'),
         default: schema.default,
         minimum: bound(inner.minimum ?? inner.exclusiveMinimum),
         maximum: bound(inner.maximum),

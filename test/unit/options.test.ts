@@ -50,6 +50,7 @@ describe('options', () => {
       flagsOf(
         ...['--critics.isRel', 'none', '--budget.calls', '12', '--models.offline', 'true'],
         ...['--rerank.backend', 'mini', '--rerank.mix', '0.6', '--rerank.topN', '3'],
+        ...['--gate.threshold', '-0.5', '--gate.perPassage', 'true', '--gate.measure', 'pseudoSeper'],
         ...['--models.sources', 'pypi, maven', '--isRel.threshold', '0.25', '--weights.isUse', '-1.5'],
       ),
       EMPTY,
@@ -57,7 +58,9 @@ describe('options', () => {
     expect(config.critics.isRel).toBeNull();
     expect(config.budget.calls).toBe(12);
     expect(config.models).toMatchObject({ offline: true, sources: ['pypi', 'maven'] });
-    expect(config.rerank).toEqual({ backend: 'mini', model: null, mix: 0.6, topN: 3 });
+    expect(config.rerank).toEqual({ backend: 'mini', model: null, mix: 0.6, topN: 3, by: 'score' });
+    expect(config.gate).toMatchObject({ threshold: -0.5, perPassage: true, measure: 'pseudoSeper' });
+    expect(configFrom(flagsOf('--gate.threshold', 'none'), EMPTY).gate.threshold).toBeNull();
     expect(config.isRel.threshold).toBe(0.25);
     expect(config.weights.isUse).toBe(-1.5);
   });
@@ -75,6 +78,9 @@ describe('options', () => {
     ['--rerank.topN', 'none', 'takes a number'],
     ['--rerank.mix', '1.5', 'rerank.mix'],
     ['--rerank.backend', '', 'rerank.backend'],
+    ['--gate.threshold', 'half', 'takes a number'],
+    ['--gate.measure', 'entropy', 'gate.measure'],
+    ['--gate.samples', '0', 'gate.samples'],
   ])('%s "%s" is refused', (flag, value, said) => {
     try {
       configFrom(flagsOf(flag, value), EMPTY);
