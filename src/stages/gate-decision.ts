@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { GateDecision, GateEstimator, GateFeatures, GateMeasure } from '../types.ts';
+import type { GateDecision, GateEstimator, GateFeature, GateFeatures, GateMeasure } from '../types.ts';
 import type { GateMeasures } from './gate-measures.ts';
 
 type GateConfig = Config['gate'];
@@ -13,9 +13,15 @@ const THRESHOLDS: Readonly<Record<GateMeasure, number>> = {
 export const thresholdOf = ({ measure, threshold }: Pick<GateConfig, 'measure' | 'threshold'>): number =>
   threshold ?? THRESHOLDS[measure];
 
-/** Measures that need no sampled answers. */
-const UNSAMPLED: readonly GateMeasure[] = ['isRel', 'isRelMargin', 'rerank', 'recall'];
-export const needsSamples = (measure: GateMeasure): boolean => !UNSAMPLED.includes(measure);
+/** Features that are measured on sampled answers. */
+const SAMPLED: readonly GateFeature[] = [
+  'entropyReduction',
+  'pseudoSeper',
+  'disagreement',
+  'closedBookDoubt',
+  'supported',
+];
+export const needsSamples = (measure: GateMeasure): boolean => measure === 'helps' || SAMPLED.includes(measure);
 export const needsSupport = (measure: GateMeasure): boolean => measure === 'helps' || measure === 'supported';
 
 /**
@@ -26,8 +32,8 @@ export function estimateHelp(
   estimator: GateEstimator,
   features: GateFeatures,
 ): { value: number; shares: GateDecision['shares'] } | null {
+  if (SAMPLED.every((name) => features[name] === null)) return null;
   const known = estimator.features.filter(({ name }) => features[name] !== null);
-  if (known.length === 0) return null;
   const shares = known.map(({ name, mean, scale, weight }) => ({
     feature: name,
     logOdds: (weight * (features[name]! - mean)) / scale,
@@ -49,18 +55,36 @@ export function gateValue(
   return (estimator && estimateHelp(estimator, features)) ?? { value: null, shares: [] };
 }
 
-/** Whether more samples would change the decision with at most `gate.risk` probability, as measured for the estimate. */
+type Stopping = Pick<GateConfig, 'measure' | 'threshold' | 'risk' | 'refuse'>;
+
+/** The distance from the threshold that is enough after so many samples, as measured for the estimate; null: none is. */
+export function marginAt(
+  samples: number,
+  gate: Pick<Stopping, 'measure' | 'risk'>,
+  estimator: GateEstimator | null,
+): number | null {
+  const rules = (estimator?.stopping ?? []).filter(
+    (rule) => rule.measure === gate.measure && rule.samples <= samples && rule.risk <= gate.risk,
+  );
+  const nearest = Math.max(...rules.map((rule) => rule.samples));
+  const margins = rules.filter((rule) => rule.samples === nearest).map(({ margin }) => margin);
+  return margins.length === 0 ? null : Math.min(...margins);
+}
+
+/**
+ * Whether more samples would change the decision with at most `gate.risk` probability. Where the answer may be refused,
+ * only keeping settles early: the entropy that drop and refuse differ by cannot be high for a few samples.
+ */
 export function maySettle(
   value: number | null,
   samples: number,
-  gate: Pick<GateConfig, 'measure' | 'threshold' | 'risk'>,
+  gate: Stopping,
   estimator: GateEstimator | null,
 ): boolean {
-  if (value === null || estimator === null) return false;
-  const margins = estimator.stopping
-    .filter((rule) => rule.measure === gate.measure && rule.samples <= samples && rule.risk <= gate.risk)
-    .map(({ margin }) => margin);
-  return margins.length > 0 && Math.abs(value - thresholdOf(gate)) >= Math.min(...margins);
+  const margin = marginAt(samples, gate, estimator);
+  if (value === null || margin === null) return false;
+  const distance = value - thresholdOf(gate);
+  return Math.abs(distance) >= margin && (distance > 0 || !gate.refuse);
 }
 
 /** How many samples of each condition are drawn before the gate looks whether they are enough. */

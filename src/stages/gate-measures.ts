@@ -1,7 +1,7 @@
 import type { SampledAnswer } from '../contracts.ts';
 import { clusterAnswers, isDegenerate, likelihoodWeights } from '../semantics.ts';
 import type { GateFeatures, Meaning } from '../types.ts';
-import { likelihoodsOf, meaningsOf, type SameMeaning } from './meanings.ts';
+import { likelihoodsOf, meaningsOf, rounded, type SameMeaning } from './meanings.ts';
 
 /** What is known of a context without sampling. Null where a part is missing. */
 export interface ContextScores {
@@ -51,10 +51,10 @@ export function measureContext(sampled: SampledContext, scores: ContextScores): 
   const pooled = pooledMass(sampled);
   return {
     features: {
-      entropyReduction: context && alone && alone.entropy - context.entropy,
-      pseudoSeper: pooled && pseudoSeper(pooled),
-      disagreement: pooled && 1 - sum(pooled.map(([mine, other]) => Math.min(mine, other))),
-      closedBookDoubt: alone && 1 - alone.meanings[0]!.probability,
+      entropyReduction: context && alone && rounded(alone.entropy - context.entropy),
+      pseudoSeper: pooled && rounded(pseudoSeper(pooled)),
+      disagreement: pooled && rounded(1 - sum(pooled.map(([mine, other]) => Math.min(mine, other)))),
+      closedBookDoubt: alone && rounded(1 - alone.meanings[0]!.probability),
       supported: supportedMass(sampled),
       ...scores,
     },
@@ -85,5 +85,5 @@ function pseudoSeper(pooled: readonly (readonly [number, number])[]): number {
 function supportedMass({ with: context, support }: SampledContext): number | null {
   const likelihoods = likelihoodsOf(context);
   if (support === null || isDegenerate(likelihoods)) return null;
-  return sum(likelihoodWeights(likelihoods).map((weight, i) => weight * support[i]!));
+  return rounded(sum(likelihoodWeights(likelihoods).map((weight, i) => weight * support[i]!)));
 }

@@ -8,6 +8,7 @@ import { type Critics, critiqueAll } from './critique.ts';
 import {
   decideGate,
   gateValue,
+  marginAt,
   maySettle,
   needsSamples,
   needsSupport,
@@ -70,7 +71,11 @@ export async function gateContext(
 
   const drawn: [SampledAnswer[], SampledAnswer[]] = [[], []];
   let measures: GateMeasures = unsampled(scores);
-  for (const samples of sampleSteps(gate)) {
+  // Where nothing says how far from the threshold is enough, looking earlier would only make more calls.
+  const steps = sampleSteps(gate).filter(
+    (count) => count === gate.samples || marginAt(count, gate, estimator) !== null,
+  );
+  for (const samples of steps) {
     if (drawn[0].length > 0 && !mayAsk()) break;
     const more = await ask.draw([candidates, []], drawn[0].length, samples - drawn[0].length);
     drawn.forEach((list, i) => void list.push(...more[i]!));

@@ -60,6 +60,9 @@ export const likelihoodsOf = (answers: readonly SampledAnswer[]): number[] =>
     normalizeAnswer(text) === '' ? Number.NEGATIVE_INFINITY : logprobs === null ? 0 : meanLogprob(logprobs),
   );
 
+/** Without what sums and logarithms leave over: against a threshold of 0 it would decide. Never -0. */
+export const rounded = (value: number): number => Math.round(value * 1e12) / 1e12 + 0;
+
 export interface Meanings {
   /** Likeliest first. */
   readonly meanings: readonly Meaning[];
@@ -74,7 +77,7 @@ export function meaningsOf(answers: readonly SampledAnswer[], same: SameMeaning)
   if (distribution === null) return null;
   const meanings = distribution.probabilities.map((probability, i) => ({
     text: answers[clusters.representatives[i]!]!.text,
-    probability,
+    probability: rounded(probability),
   }));
-  return { meanings: meanings.sort((a, b) => b.probability - a.probability), entropy: distribution.entropy };
+  return { meanings: meanings.sort((a, b) => b.probability - a.probability), entropy: rounded(distribution.entropy) };
 }
