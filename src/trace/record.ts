@@ -102,12 +102,18 @@ export function recordCritic(critic: Critic, log: FactLog): Critic {
   };
 }
 
+/** JSON has no -Infinity: in a trace that was read, the log-probability of what cannot be is null. */
+const restored = <T extends { readonly logprobs: readonly number[] | null }>(said: T): T =>
+  said.logprobs === null
+    ? said
+    : { ...said, logprobs: said.logprobs.map((value) => (Number.isFinite(value) ? value : Number.NEGATIVE_INFINITY)) };
+
 export function recordGenerator(generator: Generator, log: FactLog): Generator {
   return {
     ...generator,
     ...(generator.sample && { sample: recordSamples(generator, generator.sample, log) }),
-    extend: (requests, options) =>
-      log.ask<(typeof requests)[number], SegmentCandidate[]>(
+    async extend(requests, options) {
+      const lists = await log.ask<(typeof requests)[number], SegmentCandidate[]>(
         'extend',
         generator.id,
         requests,
@@ -123,7 +129,9 @@ export function recordGenerator(generator: Generator, log: FactLog): Generator {
                 seed: options.seed,
               },
         (missing) => generator.extend(missing, options),
-      ),
+      );
+      return lists.map((list) => list.map(restored));
+    },
   };
 }
 
@@ -151,14 +159,15 @@ function recordSamples(
         ...{ question, passages: passages.map((passage) => passage.id), index },
         ...{ maxTokens, temperature, seed, contextTokens },
       }),
-      (missing) => drawMissing(sample, missing, options),
+      (missing) => drawMissing(id, sample, missing, options),
     );
-    return requests.map((_, i) => answers.slice(i * count, (i + 1) * count));
+    return requests.map((_, i) => answers.slice(i * count, (i + 1) * count).map(restored));
   };
 }
 
 /** One call for all: the range of numbers that are missing anywhere. */
 async function drawMissing(
+  id: string,
   sample: NonNullable<Generator['sample']>,
   missing: readonly Draw[],
   options: SampleOptions,
@@ -166,7 +175,13 @@ async function drawMissing(
   const requests = [...new Set(missing.map(({ request }) => request))];
   const numbers = missing.map(({ index }) => index);
   const first = Math.min(...numbers);
-  const lists = await sample(requests, { ...options, first, count: Math.max(...numbers) - first + 1 });
+  const count = Math.max(...numbers) - first + 1;
+  const lists = await sample(requests, { ...options, first, count });
+  if (lists.length !== requests.length || lists.some((list) => list.length !== count))
+    throw new DiscernError(
+      'BACKEND_FAILED',
+      `${id} gave ${lists.map((list) => list.length).join(', ') || 'no'} samples for ${requests.length} requests of ${count}`,
+    );
   return missing.map(({ request, index }) => lists[requests.indexOf(request)]![index - first]!);
 }
 
