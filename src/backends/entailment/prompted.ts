@@ -5,7 +5,7 @@ import type { ResolvedModel } from '../../models/manifest.ts';
 import { getPrompt, type Prompt } from '../../prompts.ts';
 import { slugOf } from '../llama.ts';
 import { labelReader } from '../llama-labels.ts';
-import { inBothOrders } from './classifier.ts';
+import { inBothOrders } from './equivalence.ts';
 
 export interface PromptedEntailmentOptions {
   readonly model: ResolvedModel;
