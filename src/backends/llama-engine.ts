@@ -33,6 +33,8 @@ export interface Slot {
 
 /** Answers that begin alike are evaluated once: the tokens after a prompt as a tree, of which the slot holds one branch. */
 export interface TokenTree {
+  /** What is known of each next token. */
+  readonly ask: Ask;
   /** What would come after these tokens. Evaluated at most once, one token at a time, so always with the same result. */
   after(tokens: readonly Token[]): Promise<Next>;
 }
@@ -60,6 +62,10 @@ const PART = 256;
 
 const same = (a: readonly Token[] | undefined, b: readonly Token[]) =>
   a !== undefined && a.length === b.length && a.every((token, i) => token === b[i]);
+
+/** Whether what is known answers this too: with the same draws, so among as many tokens. */
+const answers = (known: Ask, { tokens = [], top = 0 }: Ask) =>
+  (top === 0 || top === known.top) && tokens.every((token) => known.tokens?.includes(token));
 
 function readNext(output: ControlledEvaluateIndexOutput | undefined): Next {
   const { logits, totalLogitWeight, token } = output?.next ?? {};
@@ -146,24 +152,25 @@ export function llamaEngine(context: LlamaContext, wrapper: ChatWrapper): LlamaE
     ask: Ask,
     check: () => void,
   ): Promise<TokenTree> {
-    if (slot.tree !== null && equalParts(slot, parts) === parts.length && slot.parts.length === parts.length)
-      return slot.tree;
+    const held = equalParts(slot, parts) === parts.length && slot.parts.length === parts.length;
+    if (slot.tree !== null && held && answers(slot.tree.ask, ask)) return slot.tree;
     const root = lengthOf(parts);
     const known = new Map([['', await prompt(slot, parts, ask, check)]]);
-    let held: Token[] = [];
+    let branch: Token[] = [];
     const made: TokenTree = {
+      ask,
       async after(tokens) {
         const key = tokens.join();
         const drawn = known.get(key);
         if (drawn !== undefined) return drawn;
-        const fork = tokens.findIndex((token, i) => token !== held[i]);
-        const shared = fork === -1 ? Math.min(held.length, tokens.length - 1) : fork;
+        const fork = tokens.findIndex((token, i) => token !== branch[i]);
+        const shared = fork === -1 ? Math.min(branch.length, tokens.length - 1) : fork;
         await cutAt(slot, root + shared);
-        held = held.slice(0, shared);
+        branch = branch.slice(0, shared);
         for (const token of tokens.slice(shared)) {
           const next = await evaluate(slot, [token], ask);
-          held.push(token);
-          known.set(held.join(), next);
+          branch.push(token);
+          known.set(branch.join(), next);
         }
         return known.get(key)!;
       },

@@ -21,7 +21,7 @@ export type SampleScript = (request: SampleRequest, index: number) => string | S
 export interface ScriptedGeneratorOptions {
   readonly id?: string;
   readonly abilities?: Partial<GeneratorAbilities>;
-  /** What it samples; null: it cannot. */
+  /** What it samples; null: it cannot, as one that quotes. */
   readonly samples?: SampleScript | null;
 }
 
@@ -34,9 +34,7 @@ export const readAloud: GeneratorScript = ({ passage, answerSoFar }) => {
 
 /** Sure of the first sentence that it is given, and one of three guesses without a passage. */
 export const guess: SampleScript = ({ passages }, index) =>
-  passages.length === 0
-    ? `guess ${(index % 3) + 1}`
-    : (sentences(passages.map(({ text }) => text).join(' '))[0] ?? '');
+  passages.length === 0 ? `guess ${(index % 3) + 1}` : (sentences(passages.map(({ text }) => text).join(' '))[0] ?? '');
 
 const wordsOf = (text: string): string[] => text.match(/\S+/g) ?? [];
 
@@ -46,7 +44,7 @@ export function scriptedGenerator(
   options: ScriptedGeneratorOptions = {},
 ): Generator {
   const abilities = { logprobs: true, closedBook: true, quotes: false, ...options.abilities };
-  const { samples = guess } = options;
+  const { samples = abilities.quotes ? null : guess } = options;
   let closed = false;
 
   function check(signal: AbortSignal | undefined): void {

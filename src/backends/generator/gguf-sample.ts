@@ -1,16 +1,11 @@
 import type { LlamaModel, Token } from 'node-llama-cpp';
 import type { SampledAnswer, SampleOptions, SampleRequest } from '../../contracts.ts';
-import type { Prompt } from '../../prompts.ts';
 import { keyOf } from '../../text/hash.ts';
 import { seededRandom } from '../../text/random.ts';
 import type { LlamaEngine, TokenTree } from '../llama-engine.ts';
 import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
 import { endsLine, oneLine } from '../one-line.ts';
-
-export interface SamplePrompts {
-  readonly withContext: Prompt;
-  readonly closedBook: Prompt;
-}
+import { contextOf, type SamplePrompts } from './sample-prompt.ts';
 
 interface Draw {
   readonly random: () => number;
@@ -21,12 +16,12 @@ function partsOf(
   engine: LlamaEngine,
   { question, passages }: SampleRequest,
   prompts: SamplePrompts,
-  { contextTokens, maxTokens }: SampleOptions,
+  contextTokens: number,
+  reserve: number,
 ): Token[][] {
-  const reserve = Math.min(maxTokens, Math.floor(engine.contextSize / 2));
   const asked = oneLine(question);
   if (passages.length === 0) return engine.parts(prompts.closedBook, { question: asked }, ['question'], reserve);
-  const text = oneLine(passages.map((passage) => passage.text).join(' '));
+  const text = contextOf(passages);
   const tokens = engine.model.tokenize(text, false);
   const passage =
     tokens.length <= contextTokens ? text : engine.model.detokenize(tokens.slice(0, contextTokens), false);
@@ -42,7 +37,8 @@ async function grow(
   model: LlamaModel,
   tree: TokenTree,
   draws: readonly Draw[],
-  options: SampleOptions,
+  limit: number,
+  temperature: number,
   check: () => void,
 ): Promise<void> {
   async function below(path: readonly Token[], logprobs: readonly number[], group: readonly Draw[]): Promise<void> {
@@ -51,11 +47,11 @@ async function grow(
     const end = (draw: Draw) => {
       draw.answer = { text: text.trim(), tokens: path.length, logprobs };
     };
-    if (path.length >= options.maxTokens) return group.forEach(end);
+    if (path.length >= limit) return group.forEach(end);
     const next = await tree.after(path);
     const forks = new Map<Token, Draw[]>();
     for (const draw of group) {
-      const token = pick(next, options.temperature, draw.random);
+      const token = pick(next, temperature, draw.random);
       if (endsLine(model, path, token)) end(draw);
       else forks.set(token, [...(forks.get(token) ?? []), draw]);
     }
@@ -76,7 +72,13 @@ export async function drawSamples(
   options: SampleOptions,
   check: () => void,
 ): Promise<SampledAnswer[][]> {
-  const jobs = requests.map((request, index) => ({ index, parts: partsOf(engine, request, prompts, options) }));
+  const { first, count, temperature, seed, contextTokens } = options;
+  // A prompt keeps at least half of the context.
+  const limit = Math.min(options.maxTokens, Math.floor(engine.contextSize / 2));
+  const jobs = requests.map((request, index) => ({
+    index,
+    parts: partsOf(engine, request, prompts, contextTokens, limit),
+  }));
   const queues = plan(engine, jobs);
   const results: SampledAnswer[][] = [];
   while (queues.some((queue) => queue.length > 0)) {
@@ -84,16 +86,16 @@ export async function drawSamples(
     for (const [i, queue] of queues.entries()) {
       const job = queue.shift();
       if (!job) continue;
-      const tree = await engine.tree(engine.slots[i]!, job.parts, askFor(options.temperature), check);
+      const tree = await engine.tree(engine.slots[i]!, job.parts, askFor(temperature), check);
       const draws = Array.from(
-        { length: options.count },
+        { length: count },
         (_, n): Draw => ({
-          random: randomOf(requests[job.index]!, options.seed, options.first + n),
+          random: randomOf(requests[job.index]!, seed, first + n),
           answer: null,
         }),
       );
       round.push(async () => {
-        await grow(engine.model, tree, draws, options, check);
+        await grow(engine.model, tree, draws, limit, temperature, check);
         results[job.index] = draws.map(({ answer }) => answer!);
       });
     }

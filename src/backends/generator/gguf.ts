@@ -9,6 +9,7 @@ import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
 import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
 import { drawSamples } from './gguf-sample.ts';
+import { sampleHashes, samplePrompts } from './sample-prompt.ts';
 
 export interface GgufGeneratorOptions {
   readonly model: ResolvedModel;
@@ -47,10 +48,7 @@ export function ggufGenerator({
 }: GgufGeneratorOptions): Generator {
   const withContext = getPrompt('answer-with-context@1');
   const closedBook = getPrompt('answer-closed-book@1');
-  const samplePrompts = {
-    withContext: getPrompt('sample-with-context@1'),
-    closedBook: getPrompt('sample-closed-book@1'),
-  };
+  const shortAnswer = samplePrompts();
   const session = llamaSession({ model, threads, contextSize, sequences });
 
   function partsOf(engine: LlamaEngine, { question, passage, answerSoFar }: ExtendRequest, reserve: number): Token[][] {
@@ -100,8 +98,7 @@ export function ggufGenerator({
     prompts: {
       answerWithContext: withContext.hash,
       answerClosedBook: closedBook.hash,
-      sampleWithContext: samplePrompts.withContext.hash,
-      sampleClosedBook: samplePrompts.closedBook.hash,
+      ...sampleHashes(shortAnswer),
     },
     extend(requests, options) {
       return session.use(async (engine, check) => {
@@ -133,7 +130,7 @@ export function ggufGenerator({
       }, options.signal);
     },
     sample: (requests, options) =>
-      session.use((engine, check) => drawSamples(engine, requests, samplePrompts, options, check), options.signal),
+      session.use((engine, check) => drawSamples(engine, requests, shortAnswer, options, check), options.signal),
     close: () => session.close(),
   };
 }
