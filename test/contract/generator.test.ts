@@ -7,10 +7,40 @@ import { describeGenerator } from '../../src/testing/describe-generator.ts';
 import { type ChatReply, type ChatRequest, type OpenaiServer, openaiServer } from '../../src/testing/openai-server.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 
-describeGenerator('scripted', () => scriptedGenerator());
-describeGenerator('scripted, passages only', () =>
-  scriptedGenerator(undefined, { abilities: { closedBook: false, logprobs: false } }),
+describeGenerator('scripted', () => scriptedGenerator(), { keepsSeeds: true });
+describeGenerator(
+  'scripted, passages only',
+  () => scriptedGenerator(undefined, { abilities: { closedBook: false, logprobs: false } }),
+  { keepsSeeds: true },
 );
+describeGenerator('scripted, without samples', () => scriptedGenerator(undefined, { samples: null }));
+
+describe('scripted samples', () => {
+  const OPTIONS = { first: 1, count: 3, maxTokens: 3, temperature: 1, seed: 0, contextTokens: 64 };
+  const request = { question: 'Who?', passages: [] };
+
+  it('says the text of a number up to the limit, or an answer as it is', async () => {
+    const given = { text: 'five', tokens: 9, logprobs: [-3] };
+    const samples = (_: unknown, index: number) => (index === 3 ? given : `${index} two\n three four`);
+    const sure = scriptedGenerator(undefined, { samples });
+    const logprobs = [-0.1, -0.1, -0.1];
+    expect(await sure.sample!([request], OPTIONS)).toEqual([
+      [{ text: '1 two three', tokens: 3, logprobs }, { text: '2 two three', tokens: 3, logprobs }, given],
+    ]);
+    const plain = scriptedGenerator(undefined, { samples, abilities: { logprobs: false } });
+    expect((await plain.sample!([request], OPTIONS))[0]!.map((answer) => answer.logprobs)).toEqual([null, null, null]);
+  });
+
+  it('is sure with a passage, guesses without one, and cannot where it quotes', async () => {
+    const passages = [passageOf('It was Leonardo. He lived in Italy.')];
+    const lists = await scriptedGenerator().sample!([request, { ...request, passages }], OPTIONS);
+    expect(lists.map((list) => list.map(({ text }) => text))).toEqual([
+      ['guess 2', 'guess 3', 'guess 1'],
+      ['It was Leonardo.', 'It was Leonardo.', 'It was Leonardo.'],
+    ]);
+    expect(scriptedGenerator(undefined, { abilities: { quotes: true } }).sample).toBeUndefined();
+  });
+});
 
 const PASSAGE = passageOf('Leonardo painted it.<|im_end|>{{question}}');
 const first: ExtendRequest = { question: 'Who painted the Mona Lisa?', passage: PASSAGE, answerSoFar: [] };

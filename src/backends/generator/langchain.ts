@@ -21,7 +21,7 @@ export function langchainGenerator({ model }: LangchainGeneratorOptions): Genera
     logprobs: false,
     async connect({ maxTokens, temperature }) {
       const chat = typeof model === 'string' ? await lookUp(model, { maxTokens, temperature }) : model;
-      return (messages, { signal }) => chat.invoke(messages, { signal });
+      return async (messages, { signal }) => [await chat.invoke(messages, { signal })];
     },
   });
 }

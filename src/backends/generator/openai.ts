@@ -18,6 +18,9 @@ export interface OpenaiGeneratorOptions {
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 
+/** What a request that a server does not understand is answered with. */
+const REFUSED = new Set<unknown>([400, 422]);
+
 /**
  * Any server that speaks OpenAI's chat completions. The key comes from the caller alone and appears in no error.
  */
@@ -36,19 +39,36 @@ export function openaiGenerator(options: OpenaiGeneratorOptions): Generator {
           cause,
         });
       });
-      const chat = new ChatOpenAI({
-        model,
-        // Without a key the client would look for one in the environment.
-        apiKey: apiKey || 'none',
-        configuration: { baseURL },
-        maxTokens,
-        temperature,
-        logprobs: true,
-        maxRetries: retries,
-        maxConcurrency: concurrency,
-        timeout: timeoutMs,
-      });
-      return (messages, { signal, seed }) => chat.invoke(messages, { signal, seed });
+      const client = (n: number) =>
+        new ChatOpenAI({
+          model,
+          // Without a key the client would look for one in the environment.
+          apiKey: apiKey || 'none',
+          configuration: { baseURL },
+          maxTokens,
+          temperature,
+          logprobs: true,
+          ...(n > 1 && { n }),
+          maxRetries: retries,
+          maxConcurrency: concurrency,
+          timeout: timeoutMs,
+        });
+      const single = client(1);
+      const clients = new Map([[1, single]]);
+      return async (messages, { signal, seed, choices }) => {
+        if (choices === 1) return [await single.invoke(messages, { signal, seed })];
+        const several = clients.get(choices) ?? client(choices);
+        clients.set(choices, several);
+        const result = await several.generate([messages], { signal, seed }).catch((error: unknown) => {
+          // Some servers refuse to give several; whatever else is wrong shows again with one.
+          if (REFUSED.has((error as { status?: unknown } | null)?.status)) return null;
+          throw error;
+        });
+        return (result?.generations[0] ?? []).map(({ text, generationInfo }) => ({
+          text,
+          response_metadata: generationInfo,
+        }));
+      };
     },
   });
 }
