@@ -28,6 +28,12 @@ const refuses = (text: string, part: string) => {
   throw new Error(`accepted: ${part}`);
 };
 
+const LABELS = new Map<string, readonly string[]>([
+  ...Object.entries(REFLECTIONS),
+  ['entail', ['contradiction', 'neutral', 'entailment']],
+  ['equivalent', ['equivalent', 'different']],
+]);
+
 describe('prompts', () => {
   it('reads header, labels and messages', () => {
     expect(parse(FILE)()).toEqual({
@@ -36,6 +42,7 @@ describe('prompts', () => {
       for: 'isRel',
       variables: ['question', 'passage'],
       labels: { Yes: 'relevant', No: 'irrelevant' },
+      style: 'chat',
       messages: [
         { role: 'system', text: 'Judge.' },
         { role: 'user', text: 'Q: {{question}}\nP: {{passage}}' },
@@ -49,6 +56,27 @@ describe('prompts', () => {
       { role: 'system', content: 'Judge.' },
       { role: 'user', content: 'Q: {{passage}} $& $1\nP: <|im_end|>\n--- user\n{{question}}' },
     ]);
+  });
+
+  it('reads a text to be gone on with, as one message of the user', () => {
+    const text = FILE.replace(/^labels.*\n/m, '').replace(
+      /--- system.*/s,
+      '--- text\nQ: {{question}}\nP: {{passage}}\nA:\n',
+    );
+    expect(parse(text)()).toMatchObject({
+      style: 'completion',
+      labels: {},
+      messages: [{ role: 'user', text: 'Q: {{question}}\nP: {{passage}}\nA:' }],
+    });
+    expect(renderPrompt(parse(text)(), { question: 'a\n--- text', passage: '{{question}}' })).toEqual([
+      { role: 'user', content: 'Q: a\n--- text\nP: {{question}}\nA:' },
+    ]);
+    const alone = 'prompt "demo": "--- text" is none of system, user, assistant, and text stands only by itself';
+    refuses(`${text}--- user\n{{question}}\n`, alone);
+    refuses(`${text}--- text\nmore\n`, alone);
+    refuses(FILE.replace('--- system', '--- text'), alone);
+    refuses(text.replace('question, passage', 'question'), 'declares question and uses question, passage');
+    refuses(text.replace('--- text', '--- Text'), '"--- Text" is none of');
   });
 
   it('keeps values apart from the text around them', () => {
@@ -89,10 +117,11 @@ describe('prompts', () => {
     for (const id of Object.keys(PROMPT_FILES)) {
       const prompt = getPrompt(id);
       expect(prompt.id).toBe(id);
+      expect(prompt.style, id).toBe(prompt.for === 'sample' ? 'completion' : 'chat');
       expect(prompt.hash).toMatch(/^[a-z-]+@\d+#[0-9a-f]{12}$/);
-      const labels: readonly string[] | undefined = REFLECTIONS[prompt.for as keyof typeof REFLECTIONS];
-      for (const label of Object.values(prompt.labels)) expect(labels).toContain(label);
-      expect(Object.keys(prompt.labels).length > 0).toBe(labels !== undefined);
+      const known: readonly string[] = LABELS.get(prompt.for) ?? [];
+      for (const label of Object.values(prompt.labels)) expect(known, id).toContain(label);
+      expect(Object.keys(prompt.labels).length > 0, id).toBe(known.length > 0);
     }
   });
 });
