@@ -72,12 +72,15 @@ function pooledMass({ with: context, without, same }: SampledContext): (readonly
   const [mine, other] = likelihoods.map(likelihoodWeights) as [number[], number[]];
   const { ids, representatives } = clusterAnswers(context.length + without.length, same);
   const massOf = (weights: readonly number[], from: number, cluster: number) =>
-    sum(weights.filter((_, i) => ids[from + i] === cluster));
+    rounded(sum(weights.filter((_, i) => ids[from + i] === cluster)));
   return representatives.map((_, cluster) => [massOf(mine, 0, cluster), massOf(other, context.length, cluster)]);
 }
 
+/** Of two majorities the one with more mass without the context counts, whatever the order of the samples. */
 function pseudoSeper(pooled: readonly (readonly [number, number])[]): number {
-  const [mine, other] = pooled.reduce((best, one) => (one[0] > best[0] ? one : best));
+  const [mine, other] = pooled.reduce((best, one) =>
+    one[0] > best[0] || (one[0] === best[0] && one[1] > best[1]) ? one : best,
+  );
   return mine - other;
 }
 
