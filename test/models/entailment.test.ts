@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Classifier, createClassifier } from '../../src/backends/classifier.ts';
 import { loadClassifier, shippedCritic } from '../../src/backends/classifier-definition.ts';
-import { classifierEntailment, meanChance } from '../../src/backends/entailment/classifier.ts';
+import { classifierEntailment } from '../../src/backends/entailment/classifier.ts';
+import { meanChance } from '../../src/backends/entailment/equivalence.ts';
 import { promptedEntailment } from '../../src/backends/entailment/prompted.ts';
 import { labelReader } from '../../src/backends/llama-labels.ts';
 import { softmax } from '../../src/calibration.ts';
