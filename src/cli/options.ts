@@ -26,6 +26,7 @@ export const ANSWER_GROUPS: readonly Group[] = [
   'rerank',
   'critics',
   'isRel',
+  'gate',
   'generate',
   'weights',
   'beam',
