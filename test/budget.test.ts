@@ -1,17 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { classifierCritic } from '../src/backends/critic/classifier.ts';
 import { classifierReranker } from '../src/backends/reranker/classifier.ts';
-import type { Critic, Generator, Reranker } from '../src/contracts.ts';
+import type { Critic, Entailment, Generator, Reranker } from '../src/contracts.ts';
 import { answerQuestion } from '../src/pipeline.ts';
 import { scriptedCritic } from '../src/testing/scripted-critic.ts';
+import { scriptedEntailment } from '../src/testing/scripted-entailment.ts';
 import { scriptedGenerator } from '../src/testing/scripted-generator.ts';
 import { scriptedRewriter } from '../src/testing/scripted-rewriter.ts';
+import type { GateEstimator } from '../src/types.ts';
 import { countingClassifier } from './fixtures/counting-classifier.ts';
 import { configOf, listRecaller, partsOf, passageOf } from './unit/parts.ts';
 
+const NO_GATE = { sample: 0, samples: 0, compare: 0, comparisons: 0 };
+
 /** How often each part is called for one question, and with how many requests. A raise needs a reason in its commit. */
-async function countCalls(config: Parameters<typeof configOf>[0], segments: number, rewrites = false) {
-  const calls = { rewrite: 0, recall: 0, rerank: 0, critique: 0, critiques: 0, extend: 0, extensions: 0 };
+async function countCalls(
+  config: Parameters<typeof configOf>[0],
+  segments: number,
+  rewrites = false,
+  stopping: GateEstimator['stopping'] = [],
+) {
+  const calls = { rewrite: 0, recall: 0, rerank: 0, critique: 0, critiques: 0, extend: 0, extensions: 0, ...NO_GATE };
   const passages = Array.from({ length: 50 }, (_, i) => passageOf(`p${i}`, `The old tower number ${i} stands here.`));
   const recaller = listRecaller(passages);
   const sure = { isRel: 'relevant', isSup: 'fully', isUse: '5', retrieve: 'yes' } as const;
@@ -33,6 +42,20 @@ async function countCalls(config: Parameters<typeof configOf>[0], segments: numb
       calls.extend += 1;
       calls.extensions += requests.length;
       return writer.extend(requests, options);
+    },
+    sample: (requests, options) => {
+      calls.sample += 1;
+      calls.samples += requests.length * options.count;
+      return writer.sample!(requests, options);
+    },
+  };
+  const comparer = scriptedEntailment({ equivalent: () => 0 });
+  const entailment: Entailment = {
+    ...comparer,
+    equivalent: (requests, options) => {
+      calls.compare += 1;
+      calls.comparisons += requests.length;
+      return comparer.equivalent(requests, options);
     },
   };
   const reranker: Reranker = {
@@ -60,6 +83,16 @@ async function countCalls(config: Parameters<typeof configOf>[0], segments: numb
     critics: { retrieve: counted, isRel: counted, isSup: counted, isUse: counted },
     withContext: generator,
     closedBook: generator,
+    gate: {
+      sampler: generator,
+      entailment,
+      estimator: {
+        id: 'test@1',
+        bias: 0,
+        features: [{ name: 'supported', mean: 0.5, scale: 1, weight: 1 }],
+        stopping,
+      },
+    },
   });
   const answer = await answerQuestion('Where does the old tower stand?', parts, configOf(config));
   expect(answer.unanswered).toBe(null);
@@ -76,6 +109,7 @@ describe('model calls of a question', () => {
       critiques: 5 + 5 + 1,
       extend: 1,
       extensions: 5,
+      ...NO_GATE,
     });
   });
 
@@ -103,7 +137,47 @@ describe('model calls of a question', () => {
       critiques: 1,
       extend: 1,
       extensions: 1,
+      ...NO_GATE,
     });
+  });
+
+  it('the gate: one call for the samples of both conditions, one to compare them, one for isSup of them', async () => {
+    const always = { retrieve: { mode: 'always' }, gate: { when: 'always' } } as const;
+    // Four texts: one with context, for each of the five passages, and three guesses without.
+    const one = {
+      rewrite: 0,
+      recall: 1,
+      rerank: 1,
+      critique: 2 + 1,
+      critiques: 5 + 5 + 1 + 5,
+      extend: 1,
+      extensions: 5,
+      sample: 1,
+      samples: 2 * 10,
+      compare: 1,
+      comparisons: (4 * 3) / 2,
+    };
+    expect(await countCalls(always, 1)).toEqual(one);
+    // Three segments from the same evidence: the gate is not asked again.
+    const three = await countCalls(always, 3);
+    expect(three).toMatchObject({ sample: 1, samples: 20, compare: 1, comparisons: 6 });
+    expect(three.critique).toBe((await countCalls({ retrieve: { mode: 'always' } }, 3)).critique + 1);
+  });
+
+  it('the gate in steps: one call more for each, and nothing compared or criticised twice', async () => {
+    const always = { retrieve: { mode: 'always' }, gate: { when: 'always' } } as const;
+    const beyond = (margin: number) => [{ measure: 'helps' as const, samples: 3, risk: 0.02, margin }];
+    const same = { compare: 1, comparisons: 6, critique: 3, critiques: 16 };
+    expect(await countCalls(always, 1, false, beyond(0.5))).toMatchObject({ sample: 4, samples: 2 * 10, ...same });
+    expect(await countCalls(always, 1, false, beyond(0.1))).toMatchObject({ sample: 1, samples: 2 * 3, ...same });
+    const each = await countCalls({ ...always, gate: { when: 'always', perPassage: true } }, 1);
+    expect(each).toMatchObject({ sample: 2, samples: 2 * 10 + 5 * 10 });
+  });
+
+  it('the gate is not asked without evidence, or for a measure that is known already', async () => {
+    expect(await countCalls({ retrieve: { mode: 'never' }, gate: { when: 'always' } }, 1)).toMatchObject(NO_GATE);
+    const known = { retrieve: { mode: 'always' }, gate: { when: 'always', measure: 'isRel' } } as const;
+    expect(await countCalls(known, 1)).toMatchObject({ critique: 2, ...NO_GATE });
   });
 });
 
