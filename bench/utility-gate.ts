@@ -74,6 +74,11 @@ interface Choice {
 const labelOf = (row: ContextRow, label: Choice['label']): number =>
   label === 'greedy' ? gainOf(row) : row.expectedGain;
 
+type Scale = Omit<GateEstimator['features'][number], 'weight'>;
+
+const standardised = ({ features }: ContextRow, columns: readonly Scale[]): number[] =>
+  columns.map(({ name, mean, scale }) => (features[name] === null ? 0 : (features[name] - mean) / scale));
+
 function estimatorFrom(rows: readonly ContextRow[], { label, ridge }: Choice): GateEstimator {
   const used = rows.filter((row) => Math.abs(labelOf(row, label)) > 0.02);
   const columns = FEATURES.map((name) => {
@@ -82,17 +87,30 @@ function estimatorFrom(rows: readonly ContextRow[], { label, ridge }: Choice): G
     const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length));
     return { name, mean, scale: spread > 0 ? spread : 1 };
   });
-  const x = used.map(({ features }) =>
-    columns.map(({ name, mean, scale }) => (features[name] === null ? 0 : (features[name] - mean) / scale)),
-  );
-  const { bias, weights } = fitLogistic(
-    x,
-    used.map((row) => Number(labelOf(row, label) > 0)),
-    used.map(() => 1),
+  const labels = used.map((row) => Number(labelOf(row, label) > 0));
+  const even = used.map(() => 1);
+  // Every feature is written so that more of it speaks for the context: one that the fit turns round is left out.
+  let kept = columns;
+  let made = fitLogistic(
+    used.map((row) => standardised(row, kept)),
+    labels,
+    even,
     ridge,
   );
-  const features = columns.map((column, i) => ({ ...column, weight: weights[i]! }));
-  return { id: 'gate@1', bias, features, stopping: [] };
+  while (made.weights.some((weight) => weight < 0)) {
+    const worst = made.weights.indexOf(Math.min(...made.weights));
+    kept = kept.filter((_, at) => at !== worst);
+    made = fitLogistic(
+      used.map((row) => standardised(row, kept)),
+      labels,
+      even,
+      ridge,
+    );
+  }
+  const features = kept
+    .map((column, at) => ({ ...column, weight: made.weights[at]! }))
+    .filter(({ weight }) => weight > 0);
+  return { id: 'gate@1', bias: made.bias, features, stopping: [] };
 }
 
 const helpsOf = (estimator: GateEstimator) => (row: ContextRow) => estimateHelp(estimator, row.features)?.value ?? 0.5;
