@@ -14,6 +14,7 @@ import { registerModels } from './models.ts';
 import { addConfigFlags } from './options.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
+import { registerSeper } from './seper.ts';
 import { safe } from './terminal.ts';
 
 const packageFile = new URL('../../package.json', import.meta.url);
@@ -47,6 +48,7 @@ registerReplay(program, context);
 registerConformance(program, context);
 registerEvalRetrieval(registerEval(program, context), context);
 registerCritics(program, context);
+registerSeper(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 

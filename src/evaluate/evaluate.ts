@@ -111,3 +111,31 @@ export {
   seperSoft,
   seperSoftPerGold,
 } from './metrics/seper.ts';
+export { askSeper, type SeperFacts, type SeperOptions, type SeperParts } from './seper/collect.ts';
+export {
+  type ConditionFigures,
+  measureSeper,
+  type PassageUtility,
+  type SeperFigures,
+  type SeperGap,
+} from './seper/measure.ts';
+export { parseRecord, recordLine, type SeperRecord } from './seper/records.ts';
+export { type GivenSamples, parseSeperFile, parseSeperRow, type RowPassage, type SeperRow } from './seper/rows.ts';
+export {
+  findThreshold,
+  type SeperThresholds,
+  seperThresholds,
+  type ThresholdFit,
+  type ThresholdRow,
+  thresholdConfig,
+} from './seper/thresholds.ts';
+export {
+  type Agreement,
+  type PairedMeans,
+  reportSeper,
+  SEPER_MEASURES,
+  type SeperAtK,
+  type SeperMeasure,
+  type SeperReport,
+  type SeperReportOptions,
+} from './seper.ts';
