@@ -26,7 +26,7 @@ beforeAll(async () => {
 describeEntailment('mini', () => classifierEntailment(classifier));
 
 // A small context keeps the long hostile texts short.
-const reason = 'SmolLM2-135M says A and Yes to nearly everything';
+const reason = 'SmolLM2-135M answers at chance: Yes to 78% of equivalent answers, to 76% of others';
 describeEntailment('prompted', () => promptedEntailment({ model, contextSize: 384 }), {
   skip: [
     { test: 'gets easy pairs of entail right', reason },
