@@ -1,12 +1,7 @@
-import type { Answer, Citation, Decision, Passage, SegmentScore, TraceEvent } from '../types.ts';
+import type { Answer, Citation, Decision, Passage, SegmentScore } from '../types.ts';
 import { brief, columns, count, safe, style } from './terminal.ts';
-
-const number = (value: number | null | undefined): string =>
-  value === null || value === undefined ? '-' : value.toFixed(2);
-
-type EventOf<T extends TraceEvent['type']> = Extract<TraceEvent, { type: T }>;
-const eventsOf = <T extends TraceEvent['type']>(answer: Answer, type: T): EventOf<T>[] =>
-  answer.trace.events.filter((event): event is EventOf<T> => event.type === type);
+import { eventsOf, number } from './why-events.ts';
+import { gateLines } from './why-gate.ts';
 
 const place = ({
   docId,
@@ -67,7 +62,7 @@ export function whyLines(answer: Answer): string[] {
       `  retrieve${level === 0 ? '' : ` at segment ${level + 1}`}: ${retrieve ? 'yes' : 'no'}, ${reason}${numbers}`,
     );
   }
-  lines.push(...candidateLines(answer, passages));
+  lines.push(...candidateLines(answer, passages), ...gateLines(answer));
   const segments = answer.segments.map((segment, i) => [
     `  segment ${i + 1}`,
     scoreText(segment.score, config),
