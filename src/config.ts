@@ -1,11 +1,9 @@
 import { z } from 'zod';
+import { CriticsSchema } from './config/critics.ts';
 import { GateSchema } from './config/gate.ts';
 import { GenerateSchema } from './config/generate.ts';
 import { limit, name } from './config/option.ts';
 import { DiscernError } from './errors.ts';
-
-const criticName = (token: string, names: string) =>
-  name(`critic for ${token}: ${names}, or the name or folder of a classifier critic such as mini; none = not asked`);
 
 /** The one place where an option, its default, its bounds and its sentence stand. Flags, help and tables derive from it. */
 export const ConfigSchema = z.strictObject({
@@ -131,17 +129,7 @@ export const ConfigSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  critics: z
-    .strictObject({
-      retrieve: criticName('Retrieve', 'prompted').nullable().default('mini'),
-      isRel: criticName('IsREL', 'embedding, prompted').nullable().default('mini'),
-      isSup: criticName('IsSUP', 'embedding, prompted').nullable().default('mini'),
-      isUse: criticName('IsUSE', 'prompted').nullable().default('mini'),
-      model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
-        'smollm2-135m-instruct',
-      ),
-    })
-    .prefault({}),
+  critics: CriticsSchema.prefault({}),
   isRel: z
     .strictObject({
       threshold: z.number().min(0).max(1).nullable().default(null).meta({
@@ -247,12 +235,17 @@ export function publicConfig(config: Config): Config {
       model: config.rerank.model && baseName(config.rerank.model),
     },
     critics: {
+      ...config.critics,
+      baseUrl: config.critics.baseUrl === null ? null : address(config.critics.baseUrl),
+      outage: lastPart(config.critics.outage),
+      shadow: folder(config.critics.shadow),
       retrieve: folder(retrieve),
       isRel: folder(isRel),
       isSup: folder(isSup),
       isUse: folder(isUse),
       model: baseName(model),
     },
+    gate: { ...config.gate, entailment: baseName(config.gate.entailment), estimator: lastPart(config.gate.estimator) },
     generate: {
       ...config.generate,
       model: baseName(config.generate.model),

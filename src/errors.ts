@@ -6,6 +6,16 @@ export const ERRORS = {
   ABORTED: { hint: 'the call was cancelled by its signal', status: 499, blame: 'user' },
   BACKEND_CLOSED: { hint: 'create a new instance; a closed one is not reopened', status: 503, blame: 'user' },
   BACKEND_FAILED: { hint: 'the cause tells what the backend said', status: 502, blame: 'environment' },
+  BACKEND_TIMEOUT: {
+    hint: 'give it more time (timeoutMs), fewer requests at once, or a faster model',
+    status: 504,
+    blame: 'environment',
+  },
+  BACKEND_UNAVAILABLE: {
+    hint: 'start the server or check its address; requests go through again once it answers',
+    status: 503,
+    blame: 'environment',
+  },
   BACKEND_UNKNOWN: { hint: 'choose one of the names listed in the message', status: 400, blame: 'user' },
   CONFIG_INVALID: {
     hint: 'run `discern ask --help` for every option with its default and bounds',

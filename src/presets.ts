@@ -1,6 +1,5 @@
 import type { Config } from './config.ts';
 import type {
-  Critic,
   Embedder,
   Entailment,
   Generator,
@@ -11,40 +10,26 @@ import type {
   Splitter,
 } from './contracts.ts';
 import { DiscernError } from './errors.ts';
-import type { ModelStore } from './models/store.ts';
+import {
+  type Classifier,
+  classifierNamed,
+  type Makers,
+  makerOf,
+  type PresetContext,
+  pick,
+  unknown,
+} from './presets/context.ts';
 
-export type Classifier = import('./backends/classifier.ts').Classifier;
-type TokensOf = import('./backends/onnx-worker-tokens.ts').TokensOf;
+export type { Classifier, PresetContext } from './presets/context.ts';
+export { createCritic, type PresetCritic } from './presets/critics.ts';
 
-/** What backends are made with. Nothing is loaded before the first use. */
-export interface PresetContext {
-  readonly config: Config;
-  readonly store: ModelStore;
-  /** Keys of servers, by service. They reach the client of that service and nothing else. */
-  readonly keys: Readonly<Record<string, string | undefined>>;
-  readonly embedder: () => Promise<Embedder>;
-  /** Vectors that the index holds already. */
-  readonly vectorsOf: (ids: readonly string[]) => Promise<(Float32Array | null)[]>;
-  /** Token ids that the index holds already; absent where there is no index. */
-  readonly tokensOf?: TokensOf;
-  /** The classifier in a folder: loaded once for all that ask it, and not theirs to close. */
-  readonly classifier: (folder: string) => Promise<Classifier>;
-  readonly signal?: AbortSignal;
-}
+type TokensOf = NonNullable<PresetContext['tokensOf']>;
 
 export interface PresetReranker {
   readonly reranker: Reranker;
   /** Share of its score in the final order that was fitted for it; null where none was. */
   readonly mix: number | null;
 }
-
-export interface PresetCritic {
-  readonly critic: Critic;
-  /** Threshold on P(relevant) that was fitted for it; null where none was. */
-  readonly isRelThreshold: number | null;
-}
-
-type Makers<T> = Readonly<Record<string, (context: PresetContext) => Promise<T>>>;
 
 const EMBEDDERS: Makers<Embedder> = {
   async onnx({ config: { embedder }, store, signal }) {
@@ -82,27 +67,6 @@ const RERANKERS: Makers<PresetReranker> = {
   },
 };
 
-const CRITICS: Makers<PresetCritic> = {
-  async embedding({ embedder, vectorsOf }) {
-    const [{ embeddingCritic }, { embeddingDefinition }] = await Promise.all([
-      import('./backends/critic/embedding.ts'),
-      import('./backends/critic/definition.ts'),
-    ]);
-    const definition = await embeddingDefinition();
-    return {
-      critic: embeddingCritic({ embedder: await embedder(), definition, vectorsOf }),
-      isRelThreshold: definition.isRelThreshold,
-    };
-  },
-  async prompted({ config, store, signal }) {
-    const { promptedCritic } = await import('./backends/critic/prompted.ts');
-    return {
-      critic: promptedCritic({ model: await store.resolve(config.critics.model, { signal }) }),
-      isRelThreshold: null,
-    };
-  },
-};
-
 const GENERATORS: Makers<Generator> = {
   async quote(context) {
     const { quoteGenerator, sentenceRanker } = await import('./backends/generator/quote.ts');
@@ -127,25 +91,6 @@ const GENERATORS: Makers<Generator> = {
   },
 };
 
-const makerOf = <T>(makers: Makers<T>, name: string) => (Object.hasOwn(makers, name) ? makers[name] : undefined);
-
-const unknown = (role: string, name: string, known: readonly string[]) =>
-  new DiscernError('BACKEND_UNKNOWN', `no ${role} is called "${name}"; there are: ${known.join(', ')}`);
-
-function pick<T>(makers: Makers<T>, role: string, name: string): Makers<T>[string] {
-  const make = makerOf(makers, name);
-  if (make === undefined) throw unknown(role, name, Object.keys(makers));
-  return make;
-}
-
-/** The classifier of this name or path. `others` are the names that the role knows beside it. */
-async function classifierNamed(name: string, role: string, others: readonly string[], context: PresetContext) {
-  const { classifierFolder } = await import('./backends/classifier-folder.ts');
-  const folder = await classifierFolder(name);
-  if (folder === null) throw unknown(role, name, [...others, 'mini', 'or a folder with a critic.json']);
-  return context.classifier(folder);
-}
-
 /** Loads nothing yet, but checks the files. Whoever asks closes it. */
 export async function openClassifier(folder: string, signal?: AbortSignal, tokensOf?: TokensOf): Promise<Classifier> {
   const [{ createClassifier }, { loadClassifier }] = await Promise.all([
@@ -167,14 +112,6 @@ export async function createReranker(name: string, context: PresetContext): Prom
   const classifier = await classifierNamed(name, 'reranker', ['none', ...Object.keys(RERANKERS)], context);
   const { classifierReranker } = await import('./backends/reranker/classifier.ts');
   return { reranker: classifierReranker(classifier), mix: classifier.definition.rerankMix };
-}
-
-export async function createCritic(name: string, context: PresetContext): Promise<PresetCritic> {
-  const make = makerOf(CRITICS, name);
-  if (make) return make(context);
-  const classifier = await classifierNamed(name, 'critic', Object.keys(CRITICS), context);
-  const { classifierCritic } = await import('./backends/critic/classifier.ts');
-  return { critic: classifierCritic(classifier), isRelThreshold: classifier.definition.isRelThreshold };
 }
 
 /** `prompted`, a classifier by its name or folder; otherwise an NLI model: its folder, or `owner/repo` of the hub. */

@@ -86,6 +86,17 @@ export interface Critique<K extends ReflectionKind = ReflectionKind> {
   readonly mass: number;
   /** What the model said before calibration; absent where `probs` is that already. */
   readonly raw?: Distribution<K>;
+  /**
+   * Absent: a model's own probabilities. `stated`: numbers that a model wrote down, on a scale of their own until they
+   * are calibrated. `sampled`: shares of labels among drawn answers.
+   */
+  readonly basis?: 'stated' | 'sampled';
+  /** For shares of samples: the 95% interval of each. */
+  readonly interval?: Readonly<Record<Label<K>, readonly [low: number, high: number]>>;
+  /** Of several critics: half the largest difference between any two of them, 0..1. */
+  readonly disagreement?: number;
+  /** Of several critics: the one that this is from. */
+  readonly by?: string;
   /** Present when labels outside the returned ones could change the decision: upper bounds on their raw probability. */
   readonly undecided?: { readonly bounds: Readonly<Partial<Record<Label<K>, number>>> };
 }
