@@ -160,7 +160,7 @@ function thresholdLines(thresholds: SeperThresholds | null): string[] {
       : fit.threshold === null
         ? [option, `no evidence: none gains over keeping ${count(fit.n, noun)}`]
         : [
-            `${option} ${fit.evidence ? fit.threshold : '-'}`,
+            fit.evidence ? `${option} ${fit.threshold}` : option,
             `${fit.evidence ? '' : 'no evidence: '}${fit.kept} of ${count(fit.n, noun)} kept, gain ${gain(fit.gain)}`,
           ];
   return [
