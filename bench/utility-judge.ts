@@ -48,6 +48,10 @@ const done = new Set((await linesOf(flags.out)).map((line) => (JSON.parse(line) 
 async function judge(row: Collected): Promise<Judged> {
   const { question, answers: golds, contexts, samples, likeliest } = row;
   const names = Object.keys(samples);
+  // A yes-no question is answered by the first word.
+  const yesNo = golds.length === 1 && (golds[0] === 'yes' || golds[0] === 'no');
+  const f1 = (text: string) =>
+    yesNo ? Number(normalizeAnswer(text).split(' ')[0] === golds[0]) : tokenF1(text, golds);
   // Texts by their normal form; the first wording of each is what is asked about.
   const forms = new Map<string, number>();
   const texts: string[] = [];
@@ -90,7 +94,7 @@ async function judge(row: Collected): Promise<Judged> {
       soft: both.map(([to, from]) => Math.max(to.entailment, from.entailment)),
       nli: both.map(([to, from]) => [to, from].map((p) => [p.contradiction, p.neutral, p.entailment])),
       alike: alike.slice(i * golds.length, (i + 1) * golds.length),
-      f1: tokenF1(text, golds),
+      f1: f1(text),
       rougeL: rouge(text, golds)?.f ?? 0,
     };
   });
@@ -126,7 +130,7 @@ async function judge(row: Collected): Promise<Judged> {
       isRel: relevance.map(({ probs }) => probs.relevant),
       rerank: await reranker.score(question, candidates),
       recall: vectors.map((vector) => vector.reduce((sum, value, i) => sum + value * query![i]!, 0)),
-      f1: tokenF1(likeliest[name]!.text, golds),
+      f1: f1(likeliest[name]!.text),
       rougeL: rouge(likeliest[name]!.text, golds)?.f ?? 0,
     };
   }
