@@ -124,6 +124,7 @@ describe('options', () => {
       embedder: { model: '/home/ada/models/own' },
       rerank: { backend: '/home/ada/critics/mine/2', model: './weights/cross-encoder/' },
       critics: { model: './weights/critic.gguf', isRel: 'weights/mine/2', isSup: '..\\weights\\mine', isUse: 'mini@1' },
+      gate: { entailment: '/home/ada/critics/nli', estimator: './weights/gate/1' },
       generate: { model: 'C:\\Users\\ada\\big.gguf', baseUrl: 'http://ada:pass@localhost:1234/v1?key=abc' },
     });
     const text = JSON.stringify(publicConfig(config));
@@ -137,6 +138,7 @@ describe('options', () => {
       isSup: 'mine',
       isUse: 'mini@1',
     });
+    expect(publicConfig(config).gate).toMatchObject({ entailment: 'nli', estimator: '1' });
     expect(publicConfig(config).generate).toMatchObject({ model: 'big.gguf', baseUrl: 'http://localhost:1234/v1' });
     expect(parseConfig(publicConfig(config))).toEqual(publicConfig(config));
   });
