@@ -12,6 +12,22 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: '31bf69314b12db5686f9041aa829bb1973afe1f0038f53693b93b70f40836afd',
     text: "id: continue-answer@1\nversion: 1\nvariables:\nfor: generate\n--- user\nWrite only the next sentence of your answer. Repeat nothing. If your answer is complete, write only the word END.\n",
   },
+  "decide-is-rel@1": {
+    sha256: '5ebab9bd604c6053ad5103a17926d728aee51b9c2182489db6a2352d2e712802',
+    text: "id: decide-is-rel@1\nversion: 1\nvariables:\nfor: isRel\nlabels: true = relevant, false = irrelevant\n--- user\nDoes `passage` contain the answer to `question`, or facts that the answer needs?\n\ntrue: it does\nfalse: it is about something else, or about the subject without helping to answer\n",
+  },
+  "decide-is-sup@1": {
+    sha256: '50eb9f07479bf30a88fbf8fe1b6b9b7513b167aeeeb84dab7249e3597d2a8136',
+    text: "id: decide-is-sup@1\nversion: 1\nvariables:\nfor: isSup\nlabels: fully = fully, partially = partially, none = none\n--- user\nHow far does `passage` support what `statement` says about `question`?\n\nfully: the passage says everything that the statement says\npartially: the passage says a part of what the statement says\nnone: the passage does not say it, or says the opposite\n",
+  },
+  "decide-is-use@1": {
+    sha256: '7370852749841e8c3b94581272d6dd6bdbb83be0b7f2ce39c2e640518dadaeeb',
+    text: "id: decide-is-use@1\nversion: 1\nvariables:\nfor: isUse\nlabels: 1 = 1, 2 = 2, 3 = 3, 4 = 4, 5 = 5\n--- user\nHow useful is `answer` to the person who asked `question`?\n\n1: useless, or about something else\n2: hardly useful\n3: acceptable, with gaps\n4: good, with small gaps\n5: complete and to the point\n",
+  },
+  "decide-retrieve@1": {
+    sha256: 'e1f1038a05bb0256743fdff3534de4d23b73b604d80160dbaca49cd584c3e5cc',
+    text: "id: decide-retrieve@1\nversion: 1\nvariables:\nfor: retrieve\nlabels: yes = yes, no = no, continue = continue\n--- user\nMust facts be looked up in documents before the answer to `question` goes on? `answerSoFar` is what was written already.\n\nyes: facts are needed that neither common knowledge nor the documents used so far give\nno: no facts from documents are needed\ncontinue: the documents that `answerSoFar` was written from are enough to go on\n",
+  },
   "entail@1": {
     sha256: '0f2d685006f995ba3df524526f797df22433c919c2a91f71a901835a04bd326c',
     text: "id: entail@1\nversion: 1\nvariables: question, first, second\nfor: entail\nlabels: A = entailment, B = contradiction, C = neutral\n--- system\nYou judge what follows from an answer to a question. Reply with one letter.\n--- user\nQuestion: {{question}}\n\nFirst answer: {{first}}\n\nSecond answer: {{second}}\n\nA: if the first answer is true, the second answer is true\nB: if the first answer is true, the second answer is false\nC: the first answer does not say whether the second answer is true\n\nReply with A, B or C.\n",
