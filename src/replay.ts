@@ -24,7 +24,7 @@ export function replay(
         'generate.quotes asks for sentences, and the trace was recorded without any',
       ),
     );
-  if (config.gate.when !== 'never' && needsSamples(config.gate.measure) && trace.backends['gate.sample'] === undefined)
+  if (samplesFor(config) && !samplesFor(trace.config))
     return Promise.reject(
       new DiscernError(
         'REPLAY_FACT_MISSING',
@@ -37,6 +37,9 @@ export function replay(
     source: factSource(trace),
   });
 }
+
+const samplesFor = ({ retrieve, gate }: Config): boolean =>
+  retrieve.mode !== 'never' && gate.when !== 'never' && needsSamples(gate.measure);
 
 /** Overrides single options, group by group. */
 export function mergeConfig(base: Config | ConfigInput, change: ConfigInput): ConfigInput {

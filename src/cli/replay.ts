@@ -16,7 +16,7 @@ export function registerReplay(program: Command, context: CliContext): void {
     .argument('<traces>', 'file with one trace a line')
     .option('--json', 'print each answer as a line of JSON')
     .option('--no-why', 'print the answers and their citations only');
-  addConfigFlags(command, ['retrieve', 'recall', 'rerank', 'isRel', 'generate', 'weights', 'beam', 'budget']);
+  addConfigFlags(command, ['retrieve', 'recall', 'rerank', 'isRel', 'gate', 'generate', 'weights', 'beam', 'budget']);
   command.action(async (path: string, flags: { json?: boolean; why: boolean }, self: Command) => {
     const change = changedOptions(self.optsWithGlobals());
     let missing = 0;

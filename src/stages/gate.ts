@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import type { CallOptions, Entailment, Generator, SampledAnswer } from '../contracts.ts';
 import { DiscernError } from '../errors.ts';
-import { normalizeAnswer } from '../text/answer.ts';
+import { answerKey } from '../text/answer.ts';
 import type { FactLog } from '../trace.ts';
 import type { Candidate, Critique, CritiqueRequest, GateDecision, GateEstimator, Passage } from '../types.ts';
 import { type Critics, critiqueAll } from './critique.ts';
@@ -139,7 +139,7 @@ function sampling(
   async function supportOf(answers: readonly SampledAnswer[], passages: readonly Passage[]): Promise<number[]> {
     const texts = new Map<string, string>();
     for (const { text } of answers) {
-      const name = normalizeAnswer(text);
+      const name = answerKey(text);
       if (name !== '' && !texts.has(name)) texts.set(name, text);
     }
     const requests = [...texts.values()].flatMap((segment) =>
@@ -153,7 +153,7 @@ function sampling(
         Math.max(0, ...fully.slice(i * passages.length, (i + 1) * passages.length)),
       ]),
     );
-    return answers.map(({ text }) => best.get(normalizeAnswer(text)) ?? 0);
+    return answers.map(({ text }) => best.get(answerKey(text)) ?? 0);
   }
 
   return { draw, measure };

@@ -1,6 +1,6 @@
 import type { CallOptions, Entailed, Entailment, EntailmentRequest, SampledAnswer } from '../contracts.ts';
 import { clusterAnswers, isEquivalent, meaningDistribution, meanLogprob, sameMeaning } from '../semantics.ts';
-import { normalizeAnswer } from '../text/answer.ts';
+import { answerKey } from '../text/answer.ts';
 import type { Meaning } from '../types.ts';
 
 /** `head`: an answer-equivalence model's probability above a half; `strict`, `loose`: by entailment in both directions. */
@@ -20,7 +20,7 @@ export async function compareAnswers(
   rule: EquivalenceRule,
   options: CallOptions = {},
 ): Promise<SameMeaning> {
-  const names = answers.map(normalizeAnswer);
+  const names = answers.map(answerKey);
   const places = new Map<string, number>();
   for (const [i, name] of names.entries()) if (name !== '' && !places.has(name)) places.set(name, i);
   const texts = [...places.values()];
@@ -57,7 +57,7 @@ export async function compareAnswers(
  */
 export const likelihoodsOf = (answers: readonly SampledAnswer[]): number[] =>
   answers.map(({ text, logprobs }) =>
-    normalizeAnswer(text) === '' ? Number.NEGATIVE_INFINITY : logprobs === null ? 0 : meanLogprob(logprobs),
+    answerKey(text) === '' ? Number.NEGATIVE_INFINITY : logprobs === null ? 0 : meanLogprob(logprobs),
   );
 
 /** Without what sums and logarithms leave over: against a threshold of 0 it would decide. Never -0. */

@@ -17,3 +17,7 @@ export const answerTokens = (text: string): string[] =>
     .replace(ARTICLE, ' ')
     .split(BLANKS)
     .filter((token) => token !== '');
+
+/** Equal for answers that are one text: the normal form, or the bare words where nothing else is left of it (`A`, `The`). */
+export const answerKey = (text: string): string =>
+  normalizeAnswer(text) || (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' ');

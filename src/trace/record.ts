@@ -13,7 +13,7 @@ import type {
   SegmentCandidate,
 } from '../contracts.ts';
 import { DiscernError } from '../errors.ts';
-import { normalizeAnswer } from '../text/answer.ts';
+import { answerKey } from '../text/answer.ts';
 import type { FactLog, FactSource } from '../trace.ts';
 import type { Candidate, Critique, CritiqueRequest, Passage, ReflectionKind } from '../types.ts';
 
@@ -187,7 +187,7 @@ async function drawMissing(
 
 /** Comparisons through the log: texts that are equal after normalisation are one text, and equivalence has no direction. */
 export function recordEntailment(entailment: Entailment, log: FactLog): Entailment {
-  const names = ({ first, second }: EntailmentRequest) => [normalizeAnswer(first), normalizeAnswer(second)];
+  const names = ({ first, second }: EntailmentRequest) => [answerKey(first), answerKey(second)];
   return {
     ...entailment,
     entail: (requests, options) =>

@@ -118,8 +118,8 @@ describe('measures of a context', () => {
   it('impossible and empty answers have no weight; where none has any, there is no measure', () => {
     const impossible = { text: 'rome', tokens: 2, logprobs: [-1, Number.NEGATIVE_INFINITY] };
     const empty = { text: ' ', tokens: 0, logprobs: [] };
-    const article = answer('The.', 0.9);
-    const some = measure([empty, impossible, answer('paris', 0.1), article], [answer('paris', 0.5)], [0, 1, 0.5, 1]);
+    const dots = answer('...', 0.9);
+    const some = measure([empty, impossible, answer('paris', 0.1), dots], [answer('paris', 0.5)], [0, 1, 0.5, 1]);
     expect(some.features).toMatchObject({ entropyReduction: 0, pseudoSeper: 0, disagreement: 0, supported: 0.5 });
     expect(some.meanings.with[0]).toEqual({ text: 'paris', probability: 1 });
 
@@ -139,6 +139,12 @@ describe('measures of a context', () => {
       closedBookDoubt: null,
     });
     expect(meaningsOf([], () => true)).toBe(null);
+  });
+
+  it('an answer that is an article by its letters has weight: a blood group is "A"', () => {
+    const { meanings } = measure([answer('A', 0.75), answer('0', 0.25)], [answer('a.', 1)]);
+    expect(meanings.with.map(({ text }) => text)).toEqual(['A', '0']);
+    expect(meanings.without).toEqual([{ text: 'a.', probability: 1 }]);
   });
 
   it('log-likelihoods near -800 weigh as well as any', () => {
