@@ -134,7 +134,7 @@ describe('one question, by hand', () => {
 describe('what has no weight', () => {
   const minus = [['Paris', [null, -1]] as const];
   it.each([
-    ['empty answers alone', ['', ' the '], ['Rome'], 'no weight with context'],
+    ['empty answers alone', ['', ' ... '], ['Rome'], 'no weight with context'],
     ['-Infinity alone', ['Rome'], minus, 'no weight without context'],
   ])('%s: no figures, and the reason', async (_what, context, alone, gap) => {
     const figures = measureSeper(await factsOf(context, alone));
