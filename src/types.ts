@@ -97,6 +97,8 @@ export interface Critique<K extends ReflectionKind = ReflectionKind> {
   readonly disagreement?: number;
   /** Of several critics: the one that this is from. */
   readonly by?: string;
+  /** Why it is not as configured: what the critic asked lacks or failed with. The trace tells it as `degraded`. */
+  readonly degraded?: string;
   /** Present when labels outside the returned ones could change the decision: upper bounds on their raw probability. */
   readonly undecided?: { readonly bounds: Readonly<Partial<Record<Label<K>, number>>> };
 }
