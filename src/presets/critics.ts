@@ -1,4 +1,5 @@
 import type { Critic } from '../contracts.ts';
+import { DiscernError } from '../errors.ts';
 import { classifierNamed, type Makers, makerOf, type PresetContext } from './context.ts';
 
 export interface PresetCritic {
@@ -26,7 +27,25 @@ const CRITICS: Makers<PresetCritic> = {
       isRelThreshold: null,
     };
   },
+  async decision(context) {
+    const { decisionCritic } = await import('../backends/critic/decision.ts');
+    const { dialect, serverModel: model } = context.config.critics;
+    return {
+      critic: decisionCritic({ ...serverOf('decision', context), dialect, model }),
+      isRelThreshold: null,
+    };
+  },
 };
+
+/** How the server of critics is reached. Throws CONFIG_INVALID where none is named. */
+function serverOf(name: string, { config: { critics }, keys }: PresetContext) {
+  const { baseUrl, timeoutMs, retries, concurrency } = critics;
+  if (baseUrl === null)
+    throw new DiscernError('CONFIG_INVALID', `the critic ${name} asks a server, and critics.baseUrl is none`, {
+      hint: 'give its address with --critics.baseUrl, such as http://localhost:8080/v1',
+    });
+  return { baseUrl, timeoutMs, retries, concurrency, apiKey: keys.openai };
+}
 
 export async function createCritic(name: string, context: PresetContext): Promise<PresetCritic> {
   const make = makerOf(CRITICS, name);
