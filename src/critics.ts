@@ -30,6 +30,8 @@ export interface OpenCriticOptions {
 /** A critic outside a pipeline, with what it says of two answers where it says that. */
 export interface OpenedCritic {
   readonly critic: Critic;
+  /** Threshold on P(relevant) that was fitted for it; null where none was. */
+  readonly isRelThreshold: number | null;
   readonly entailment: Entailment | null;
   /** The same before calibration. */
   readonly rawEntailment: Entailment | null;
@@ -64,7 +66,7 @@ export async function openCritic(name: string, options: OpenCriticOptions): Prom
     for (let next = closers.pop(); next; next = closers.pop()) await next();
   }
   try {
-    const { critic } = await createCritic(name, context);
+    const { critic, isRelThreshold } = await createCritic(name, context);
     owned(critic);
     await critic.prepare?.({ signal });
     const [folder, classifier] = [...classifiers][0] ?? [null, null];
@@ -74,6 +76,7 @@ export async function openCritic(name: string, options: OpenCriticOptions): Prom
     if (notice !== null) onNotice?.(notice);
     return {
       critic,
+      isRelThreshold,
       entailment: compares ? await createEntailment(name, context) : null,
       rawEntailment: compares ? await createEntailment(name, { ...context, classifier: uncalibrated }) : null,
       folder,

@@ -47,7 +47,8 @@ export function mergeConfig(base: Config | ConfigInput, change: ConfigInput): Co
   return Object.fromEntries([...groups].map((group) => [group, { ...base[group], ...change[group] }])) as ConfigInput;
 }
 
-function replayParts({ backends, abilities, gate }: Trace): Parts {
+/** Parts that refuse: what they would say stands in the trace. */
+export function replayParts({ backends, abilities, gate }: Trace): Parts {
   const refuse = (id: string) => () =>
     Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} is asked nothing in a replay`));
   const close = async () => {};

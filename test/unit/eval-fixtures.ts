@@ -33,6 +33,7 @@ export const readingEntailment = () => scriptedEntailment({ equivalent: ({ secon
 
 export const opened = (parts: Partial<OpenedCritic> = {}): OpenedCritic => ({
   critic: readingCritic(),
+  isRelThreshold: null,
   entailment: readingEntailment(),
   rawEntailment: null,
   folder: null,
