@@ -2,6 +2,7 @@ import { type CoreOptions, type FakeServer, fakeServer } from './server-core.ts'
 import { type Decide, decisionsDialect } from './server-decisions.ts';
 import { llamaDialect } from './server-llama.ts';
 import { type ScriptedModel, vocabulary } from './server-model.ts';
+import { ollamaDialect } from './server-ollama.ts';
 import { openaiDialect } from './server-openai.ts';
 import { vllmDialect } from './server-vllm.ts';
 
@@ -10,7 +11,7 @@ export type { Decide, Question } from './server-decisions.ts';
 export type { ModelReply, ScriptedModel } from './server-model.ts';
 
 export interface LlmServerOptions extends Omit<CoreOptions, 'dialect'> {
-  readonly kind: 'openai' | 'vllm' | 'llama' | 'decisions';
+  readonly kind: 'openai' | 'vllm' | 'llama' | 'ollama' | 'decisions';
   /** What it says to a prompt; absent: it is sure of `yes`. */
   readonly model?: ScriptedModel;
   /** Makes it a decision model; the routes of decisions answer 501 (llama, vllm) or 400 without. */
@@ -37,6 +38,7 @@ export async function llmServer(options: LlmServerOptions): Promise<LlmServer> {
     openai: () => openaiDialect(served),
     vllm: () => vllmDialect(served, decide, labelIds),
     llama: () => llamaDialect(served, decide),
+    ollama: () => ollamaDialect(served),
     decisions: () => decisionsDialect(name, decide),
   };
   const server = await fakeServer({ ...core, dialect: dialects[kind]() });

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { fakeServer, type Handler } from './server-core.ts';
+import { chatLogprobs, openaiError } from './server-openai.ts';
 
 export interface ChatRequest {
   readonly model: string;
@@ -31,57 +31,46 @@ export interface OpenaiServer {
   close(): Promise<void>;
 }
 
-async function bodyOf(request: IncomingMessage): Promise<ChatRequest> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as ChatRequest;
-}
+const logprobsOf = (tokens: readonly string[]) =>
+  chatLogprobs(
+    tokens.map((token) => ({ token, logprob: -0.5, choices: [] })),
+    { alternatives: () => [] },
+  );
 
-const logprobsOf = (tokens: readonly string[]) => ({
-  content: tokens.map((token) => ({ token, logprob: -0.5, bytes: [...Buffer.from(token)], top_logprobs: [] })),
-});
-
-/** A chat-completions server on loopback that says what the script says. */
+/** A chat-completions server on loopback that says what the script says, token by token. */
 export async function openaiServer(script: (request: ChatRequest) => ChatReply): Promise<OpenaiServer> {
   const requests: OpenaiServer['requests'] = [];
-  const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
-      requests.push({ body, authorization: request.headers.authorization });
-      const { tokens = [], status = 200, message = '', bare = false, hang = false, choices } = script(body);
-      if (hang) return;
-      const said = (choices ?? Array.from({ length: body.n ?? 1 }, () => tokens)).slice(0, body.n ?? 1);
-      const kept = said.map((choice) => choice.slice(0, body.max_tokens ?? choice.length));
-      const count = kept.flat().length;
-      const answer =
-        status === 200
-          ? {
-              id: 'chat-1',
-              object: 'chat.completion',
-              created: 0,
-              model: body.model,
-              choices: kept.map((choice, index) => ({
-                index,
-                message: { role: 'assistant', content: choice.join('') },
-                finish_reason: choice.length < said[index]!.length ? 'length' : 'stop',
-                logprobs: body.logprobs && !bare ? logprobsOf(choice) : null,
-              })),
-              usage: { prompt_tokens: 1, completion_tokens: count, total_tokens: count + 1 },
-            }
-          : { error: { message, type: 'error', code: null, param: null } };
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
-    });
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    requests,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
+  const chat: Handler = ({ body: asked, headers }) => {
+    const body = asked as unknown as ChatRequest;
+    requests.push({ body, authorization: headers.authorization });
+    const { tokens = [], status = 200, message = '', bare = false, hang = false, choices } = script(body);
+    if (hang) return null;
+    if (status !== 200) return openaiError(status, message);
+    const said = (choices ?? Array.from({ length: body.n ?? 1 }, () => tokens)).slice(0, body.n ?? 1);
+    const kept = said.map((choice) => choice.slice(0, body.max_tokens ?? choice.length));
+    const count = kept.flat().length;
+    return {
+      status,
+      body: {
+        id: 'chat-1',
+        object: 'chat.completion',
+        created: 0,
+        model: body.model,
+        choices: kept.map((choice, index) => ({
+          index,
+          message: { role: 'assistant', content: choice.join('') },
+          finish_reason: choice.length < said[index]!.length ? 'length' : 'stop',
+          logprobs: body.logprobs && !bare ? { content: logprobsOf(choice) } : null,
+        })),
+        usage: { prompt_tokens: 1, completion_tokens: count, total_tokens: count + 1 },
+      },
+    };
   };
+  const dialect = {
+    routes: { 'POST /v1/chat/completions': chat },
+    notFound: openaiError(404, 'Unknown request URL'),
+    error: openaiError,
+  };
+  const server = await fakeServer({ dialect });
+  return { url: `${server.url}/v1`, requests, close: () => server.close() };
 }

@@ -61,14 +61,15 @@ export class Refused extends Error {
   }
 }
 
-export type Handler = (asked: Asked, shape: Shape) => Reply;
+/** Null: it never answers. */
+export type Handler = (asked: Asked, shape: Shape) => Reply | null;
 
 export interface Dialect {
   /** By method and path, such as `POST /v1/completions`. */
   readonly routes: Readonly<Record<string, Handler>>;
   readonly notFound: Reply;
   /** How this server words an error. */
-  readonly error: (status: number, message: string) => Reply;
+  readonly error: (status: number, message: string, path: string) => Reply;
 }
 
 export interface FakeServer {
@@ -168,12 +169,12 @@ export async function fakeServer({ dialect, faults = () => null, key }: CoreOpti
   let running = 0;
   let peak = 0;
 
-  function replyTo(asked: Asked, shape: Shape): Reply {
+  function replyTo(asked: Asked, shape: Shape): Reply | null {
     const handler = dialect.routes[`${asked.method} ${asked.path}`];
     try {
       return handler ? handler(asked, shape) : dialect.notFound;
     } catch (error) {
-      if (error instanceof Refused) return dialect.error(error.status, error.message);
+      if (error instanceof Refused) return dialect.error(error.status, error.message, asked.path);
       throw error;
     }
   }
@@ -206,20 +207,21 @@ export async function fakeServer({ dialect, faults = () => null, key }: CoreOpti
     if (status) {
       const message = status.message ?? `a fault of status ${status.status}`;
       const said = status.echo ? `${message}: ${headers.authorization}` : message;
-      return send(response, dialect.error(status.status, said), list);
+      return send(response, dialect.error(status.status, said, path), list);
     }
     if (key !== undefined && headers.authorization !== `Bearer ${key}`)
-      return send(response, dialect.error(401, `Incorrect API key provided: ${headers.authorization}`), list);
-    if (!readable) return send(response, dialect.error(400, 'the body is not JSON'), list);
-    return send(response, replyTo(asked, shapeOf(list)), list);
+      return send(response, dialect.error(401, `Incorrect API key provided: ${headers.authorization}`, path), list);
+    if (!readable) return send(response, dialect.error(400, 'the body is not JSON', path), list);
+    const reply = replyTo(asked, shapeOf(list));
+    if (reply) await send(response, reply, list);
   }
 
   const server = createServer((request, response) => {
     running++;
     peak = Math.max(peak, running);
     answer(request, response).catch((error: unknown) => {
-      // A script that throws is a mistake of the test: it shows in what the client is told.
-      if (!response.headersSent) response.writeHead(500, { 'content-type': 'text/plain' });
+      // A script that throws is a mistake of the test: the client is told at once.
+      if (!response.headersSent) response.writeHead(400, { 'content-type': 'text/plain' });
       response.end(String(error));
     });
   });
