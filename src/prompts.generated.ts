@@ -8,6 +8,14 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: 'f5af68abfda797524ce19708a882f906c28911ea06325b8a2737a9a457a9a815',
     text: "id: answer-with-context@1\nversion: 1\nvariables: passage, question, answerSoFar\nfor: generate\n--- system\nYou answer questions from the given passage in short, complete sentences. You use only what the passage says.\n--- user\nPassage:\n{{passage}}\n\nQuestion:\n{{question}}\n--- assistant\n{{answerSoFar}}\n",
   },
+  "complete-closed-book@1": {
+    sha256: '28040b0cdf0bef0baae675af8b7072f785e61b7d40c28dfa64729ce3fe0361ab',
+    text: "id: complete-closed-book@1\nversion: 1\nvariables: question, answerSoFar\nfor: generate\n--- text\nEach question is answered in short, complete sentences.\n\nQuestion: Which planet is closest to the sun?\nAnswer: The planet closest to the sun is Mercury.\n\nQuestion: Who wrote the play Hamlet, and when?\nAnswer: William Shakespeare wrote Hamlet. He wrote it around the year 1600.\n\nQuestion: {{question}}\nAnswer: {{answerSoFar}}\n",
+  },
+  "complete-with-context@1": {
+    sha256: '5a75e413d3a4d1a51af55647a69fb0e62fd5c6cc672b5da91f2f732cf0e9b387',
+    text: "id: complete-with-context@1\nversion: 1\nvariables: passage, question, answerSoFar\nfor: generate\n--- text\nEach question is answered in short, complete sentences that use only what the passage above it says.\n\nPassage: The lamp at Skarn Point was first lit in 1874. Its keeper, Ada Holm, lived on the rock for thirty years and logged every ship that passed.\nQuestion: Who was the keeper of the lamp?\nAnswer: The keeper of the lamp was Ada Holm. She lived on the rock for thirty years.\n\nPassage: Rye bread keeps longer than wheat bread because its crumb holds more water. Bakers in the valley bake it only on Fridays.\nQuestion: When is rye bread baked in the valley?\nAnswer: Rye bread is baked in the valley only on Fridays.\n\nPassage: {{passage}}\nQuestion: {{question}}\nAnswer: {{answerSoFar}}\n",
+  },
   "continue-answer@1": {
     sha256: '31bf69314b12db5686f9041aa829bb1973afe1f0038f53693b93b70f40836afd',
     text: "id: continue-answer@1\nversion: 1\nvariables:\nfor: generate\n--- user\nWrite only the next sentence of your answer. Repeat nothing. If your answer is complete, write only the word END.\n",
