@@ -51,20 +51,18 @@ const single = await readAll(flags.judged);
 const many = await readAll(flags.many);
 const conflict = await readAll(flags.conflict);
 const ofSplit = (questions: readonly Question[], split: string) => questions.filter(({ row }) => row.split === split);
-const [devQuestions, testQuestions] = ['dev', 'test'].map((split) => [
-  ...ofSplit(single, split),
-  ...ofSplit(many, split),
-]) as [Question[], Question[]];
-
 const K = 10;
-const dev = contextRows(devQuestions, null, firstOf(K));
+type Places = Parameters<typeof contextRows>[2];
+const rowsOf = (split: string, places: Places): ContextRow[] => [
+  ...contextRows(ofSplit(single, split), ['gold', 'similar', 'random'], places),
+  ...contextRows(ofSplit(many, split), ['five', 'lacking'], places),
+];
+const dev = rowsOf('dev', firstOf(K));
 // The other half of the samples is the same context measured again: less noise in the fit.
-const devAgain = contextRows(devQuestions, null, (samples) =>
-  samples >= 2 * K
-    ? Array.from({ length: K }, (_, i) => K + i)
-    : Array.from({ length: Math.min(K, samples) }, (_, i) => i),
+const devAgain = rowsOf('dev', (samples) =>
+  samples >= 2 * K ? Array.from({ length: K }, (_, i) => K + i) : firstOf(K)(samples),
 );
-const test = contextRows(testQuestions, null, firstOf(K));
+const test = rowsOf('test', firstOf(K));
 
 interface Choice {
   readonly label: 'greedy' | 'expected';
