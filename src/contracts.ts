@@ -146,6 +146,8 @@ export interface Critic {
   readonly predictsContinue?: boolean;
   /** Loads what it needs and checks it, so that a model that cannot serve is refused at the start. */
   prepare?(options?: CallOptions): Promise<void>;
+  /** It runs in this process: what it can give is the same in every run, and asked by `discern doctor` only. */
+  readonly local?: boolean;
   /** What it can give, from one tiny request; absent where there is nothing to find out. */
   probe?(options?: CallOptions): Promise<Capabilities>;
   critique<K extends ReflectionKind>(
@@ -266,6 +268,8 @@ export interface Generator {
    * seed the same text whichever others are asked for, so that more can be drawn later; a server may not keep to seeds.
    */
   sample?(requests: readonly SampleRequest[], options: SampleOptions): Promise<SampledAnswer[][]>;
+  /** It runs in this process: what it can give is the same in every run, and asked by `discern doctor` only. */
+  readonly local?: boolean;
   /** What it can give, from one tiny request; absent where there is nothing to find out. */
   probe?(options?: CallOptions): Promise<Capabilities>;
   close(): Promise<void>;

@@ -56,6 +56,14 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
     sha256: '7bcff55746e523a2c4b20494ccc764db8a363127bdfa32f1dbcb3d27f640ee13',
     text: "id: is-use@1\nversion: 1\nvariables: question, answer\nfor: isUse\nlabels: 1 = 1, 2 = 2, 3 = 3, 4 = 4, 5 = 5\n--- system\nYou rate how useful an answer is to the person who asked. Reply with one digit.\n--- user\nQuestion: {{question}}\n\nAnswer: {{answer}}\n\n5: complete and to the point\n4: good, with small gaps\n3: acceptable, with gaps\n2: hardly useful\n1: useless or about something else\n\nReply with a digit from 1 to 5.\n",
   },
+  "probe-begun@1": {
+    sha256: '6755e69d35a866fba3b65fb031aa2c7fd5b788da96b9f0c11b58c58db0cc460d',
+    text: "id: probe-begun@1\nversion: 1\nvariables:\nfor: probe\n--- user\nWrite these words in this order, and nothing else: red green blue yellow\n--- assistant\nred green\n",
+  },
+  "probe@1": {
+    sha256: '3a513ce0575be3d779cff8fa451d584310e29c0ed94c1a3bbc7d8b78fb368e1a',
+    text: "id: probe@1\nversion: 1\nvariables:\nfor: probe\n--- user\nName any animal. Answer with one word.\n",
+  },
   "retrieve@1": {
     sha256: '4f2aaa8a1dccb8ad7e547bf1d418313252f7e431343dec8354ebcfbac6aeb694',
     text: "id: retrieve@1\nversion: 1\nvariables: question, answerSoFar\nfor: retrieve\nlabels: Yes = yes, No = no\n--- system\nYou decide whether facts must be looked up in documents before the next sentence of an answer is written. Reply with Yes or No.\n--- user\nQuestion: {{question}}\n\nAnswer so far: {{answerSoFar}}\n\nMust facts be looked up to go on? Reply with Yes or No.\n",
@@ -71,5 +79,25 @@ export const PROMPT_FILES: Readonly<Record<string, { readonly sha256: string; re
   "sample-with-context@1": {
     sha256: '34f71a7ff24d9e8f73b55db2877780cc2e108a4528f3359304637891d6defe1a',
     text: "id: sample-with-context@1\nversion: 1\nvariables: passage, question\nfor: sample\n--- text\nEach question is answered with a few words from the passage above it.\n\nPassage: The lamp at Skarn Point was first lit in 1874. Its keeper, Ada Holm, lived on the rock for thirty years and logged every ship that passed.\nQuestion: Who was the keeper of the lamp?\nAnswer: Ada Holm\n\nPassage: Rye bread keeps longer than wheat bread because its crumb holds more water. Bakers in the valley bake it only on Fridays.\nQuestion: When is rye bread baked in the valley?\nAnswer: on Fridays\n\nPassage: {{passage}}\nQuestion: {{question}}\nAnswer:\n",
+  },
+  "state-again@1": {
+    sha256: '549a5b8f900da6aaf085757c03c79e47ce252377f57353ce2806f96b7b309022',
+    text: "id: state-again@1\nversion: 1\nvariables: problem, names\nfor: repair\n--- user\nAn earlier reply to this could not be used: {{problem}}. Reply with nothing but a JSON object that has a number from 0 to 100 for each of: {{names}}.\n",
+  },
+  "state-is-rel@1": {
+    sha256: '0ba5b15bbd495632ec1f92098d103d45e2c277f280af8c1a7e619ba130f7928e',
+    text: "id: state-is-rel@1\nversion: 1\nvariables: question, passage\nfor: isRel\nlabels: relevant = relevant, irrelevant = irrelevant\n--- system\nYou judge whether a passage helps to answer a question. Reply with a JSON object of numbers from 0 to 100.\n--- user\nQuestion: {{question}}\n\nPassage: {{passage}}\n\nHow likely is each, in percent, so that they make 100 together?\n\nrelevant: the passage contains the answer to the question\nirrelevant: it does not\n\nReply with a JSON object that has a number for relevant and irrelevant.\n",
+  },
+  "state-is-sup@1": {
+    sha256: 'e3982301ca9e99dfe7c8933224d7932064cd16b1a7311ea3e3f564e7c5365638',
+    text: "id: state-is-sup@1\nversion: 1\nvariables: question, passage, segment\nfor: isSup\nlabels: fully = fully, partially = partially, none = none\n--- system\nYou judge whether a passage supports a statement. Reply with a JSON object of numbers from 0 to 100.\n--- user\nQuestion: {{question}}\n\nPassage: {{passage}}\n\nStatement: {{segment}}\n\nHow likely is each, in percent, so that they make 100 together?\n\nfully: the passage says everything that the statement says\npartially: the passage says a part of what the statement says\nnone: the passage does not say it, or says the opposite\n\nReply with a JSON object that has a number for fully, partially and none.\n",
+  },
+  "state-is-use@1": {
+    sha256: '8a6ca1afaa80c5aed71e38767952ab8a62fb6048f229b919b33cf5e9fc663c11',
+    text: "id: state-is-use@1\nversion: 1\nvariables: question, answer\nfor: isUse\nlabels: useless = 1, hardly = 2, acceptable = 3, good = 4, complete = 5\n--- system\nYou rate how useful an answer is to the person who asked. Reply with a JSON object of numbers from 0 to 100.\n--- user\nQuestion: {{question}}\n\nAnswer: {{answer}}\n\nHow likely is each grade, in percent, so that they make 100 together?\n\ncomplete: complete and to the point\ngood: good, with small gaps\nacceptable: acceptable, with gaps\nhardly: hardly useful\nuseless: useless or about something else\n\nReply with a JSON object that has a number for complete, good, acceptable, hardly and useless.\n",
+  },
+  "state-retrieve@1": {
+    sha256: 'd2f13a3e2b4360f13e6f515ff7341f7deed40e38049038991d09b5bf9e10c875',
+    text: "id: state-retrieve@1\nversion: 1\nvariables: question, answerSoFar\nfor: retrieve\nlabels: yes = yes, no = no\n--- system\nYou decide whether facts must be looked up in documents before the next sentence of an answer is written. Reply with a JSON object of numbers from 0 to 100.\n--- user\nQuestion: {{question}}\n\nAnswer so far: {{answerSoFar}}\n\nHow likely is each, in percent, so that they make 100 together?\n\nyes: facts must be looked up to go on\nno: the answer goes on without\n\nReply with a JSON object that has a number for yes and no.\n",
   },
 };

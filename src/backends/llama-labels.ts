@@ -1,8 +1,10 @@
 import type { LlamaModel, Token } from 'node-llama-cpp';
+import type { Capabilities } from '../contracts.ts';
 import { DiscernError } from '../errors.ts';
 import type { Prompt } from '../prompts.ts';
 import { type LlamaOptions, llamaSession } from './llama.ts';
 import type { LlamaEngine } from './llama-engine.ts';
+import { llamaCapabilities } from './llama-probe.ts';
 
 /** A prompt with labels, and its values, the most important one first: the last is cut first where they are too long. */
 export interface LabelRequest {
@@ -19,6 +21,8 @@ export interface LabelReader {
   read(requests: readonly LabelRequest[], signal?: AbortSignal): Promise<LabelLogprobs[]>;
   /** Loads the model. Throws LABELS_NOT_SINGLE_TOKENS. */
   prepare(signal?: AbortSignal): Promise<void>;
+  /** What the model gives; whether its labels are single tokens is said, not thrown. */
+  probe(signal?: AbortSignal): Promise<Capabilities>;
   close(): Promise<void>;
 }
 
@@ -56,11 +60,23 @@ export function labelReader(
     return results;
   }
 
+  async function probe(engine: LlamaEngine, check: () => void): Promise<Capabilities> {
+    const found = await llamaCapabilities(engine, options.prompts[0]!, check);
+    try {
+      for (const prompt of options.prompts) labelTokens(engine.model, prompt);
+      return { ...found, singleTokenLabels: true };
+    } catch (error) {
+      if (!DiscernError.is(error, 'LABELS_NOT_SINGLE_TOKENS')) throw error;
+      return { ...found, singleTokenLabels: false, notes: [...found.notes, error.message] };
+    }
+  }
+
   return {
     read: (requests, signal) => session.use((engine, check) => readAll(engine, check, requests), signal),
     prepare: async (signal) => {
       await session.use((engine, check) => readAll(engine, check, []), signal);
     },
+    probe: (signal) => session.use(probe, signal),
     close: () => session.close(),
   };
 }

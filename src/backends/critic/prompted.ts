@@ -66,6 +66,8 @@ export function promptedCritic({
       return requests.map(({ kind }, i) => critiqueOf(kind as K, said[i] as LabelLogprobs<K>)!);
     },
     prepare: ({ signal } = {}) => reader.prepare(signal),
+    local: true,
+    probe: ({ signal } = {}) => reader.probe(signal),
     close: () => reader.close(),
   };
 }

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { BaseMessageLike } from '@langchain/core/messages';
-import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
+import type { CallOptions, ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { getPrompt, renderPrompt } from '../../prompts.ts';
 import { joinSegments } from '../../text/join.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
+import { type ChatProbe, probeChat } from './chat-probe.ts';
 import { type ChatCall, type ChatReply, logprobsUpTo, metadataOf, oneReply, tokensUpTo } from './chat-reply.ts';
 import { sampleReplies } from './chat-sample.ts';
 import { sampleHashes, samplePrompts } from './sample-prompt.ts';
@@ -18,6 +19,8 @@ export interface ChatGeneratorOptions {
   readonly connect: (limits: Pick<ExtendOptions, 'maxTokens' | 'temperature'>) => Promise<ChatCall>;
   /** Takes secrets out of what a server said. */
   readonly clean?: (text: string) => string;
+  /** How to find out what it gives. */
+  readonly probe?: ChatProbe;
 }
 
 /** What the prompt asks for when nothing is to be added. */
@@ -47,6 +50,7 @@ export function chatGenerator({
   logprobs,
   connect,
   clean = (text) => text,
+  probe,
 }: ChatGeneratorOptions): Generator {
   const withContext = getPrompt('answer-with-context@1');
   const closedBook = getPrompt('answer-closed-book@1');
@@ -80,16 +84,14 @@ export function chatGenerator({
   }
 
   /** One failure or abort stops the rest of the batch. */
-  async function batch<T>(
-    options: ExtendOptions,
-    work: (call: ChatCall, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async function batch<T>(options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const stop = new AbortController();
     const signal = AbortSignal.any([closing.signal, stop.signal, ...(options.signal ? [options.signal] : [])]);
     // Every request of the batch listens to it.
     setMaxListeners(0, signal);
     try {
-      return await work(await connect(options), signal);
+      check(options.signal);
+      return await work(signal);
     } catch (error) {
       stop.abort();
       check(options.signal);
@@ -109,20 +111,26 @@ export function chatGenerator({
     async extend(requests, options) {
       check(options.signal);
       if (requests.length === 0) return [];
-      return batch(options, (call, signal) =>
-        Promise.all(
+      return batch(options, async (signal) => {
+        const call = await connect(options);
+        return Promise.all(
           requests.map(async (request, index) => {
             const reply = await oneReply(call, messagesOf(request), { signal, seed: options.seed + index });
             return [segmentOf(reply, logprobs, request.answerSoFar.length === 0)];
           }),
-        ),
-      );
+        );
+      });
     },
     async sample(requests, options) {
       check(options.signal);
       if (requests.length === 0) return [];
-      return batch(options, (call, signal) => sampleReplies(call, requests, shortAnswer, logprobs, options, signal));
+      return batch(options, async (signal) =>
+        sampleReplies(await connect(options), requests, shortAnswer, logprobs, options, signal),
+      );
     },
+    ...(probe && {
+      probe: (options: CallOptions = {}) => batch(options, (signal) => probeChat(probe, signal)),
+    }),
     async close() {
       closing.abort();
     },

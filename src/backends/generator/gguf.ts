@@ -8,6 +8,7 @@ import { sentenceSpans } from '../../text/sentences.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
 import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
+import { llamaCapabilities } from '../llama-probe.ts';
 import { drawSamples } from './gguf-sample.ts';
 import { sampleHashes, samplePrompts } from './sample-prompt.ts';
 
@@ -131,6 +132,9 @@ export function ggufGenerator({
     },
     sample: (requests, options) =>
       session.use((engine, check) => drawSamples(engine, requests, shortAnswer, options, check), options.signal),
+    local: true,
+    probe: ({ signal } = {}) =>
+      session.use((engine, check) => llamaCapabilities(engine, getPrompt('probe@1'), check), signal),
     close: () => session.close(),
   };
 }

@@ -3,6 +3,7 @@ import type { Generator } from '../../contracts.ts';
 import { DiscernError, messageOf } from '../../errors.ts';
 import { slugOf } from '../llama.ts';
 import { chatGenerator } from './chat.ts';
+import { PROBE_TOKENS } from './chat-probe.ts';
 
 export interface LangchainGeneratorOptions {
   /** A chat model of yours, or `provider:model` for LangChain's own look-up (`initChatModel`), such as `ollama:qwen3`. */
@@ -15,12 +16,21 @@ export interface LangchainGeneratorOptions {
  */
 export function langchainGenerator({ model }: LangchainGeneratorOptions): Generator {
   const name = typeof model === 'string' ? model : model.getName();
+  const chatFor = (limits: { maxTokens: number; temperature: number }) =>
+    typeof model === 'string' ? lookUp(model, limits) : model;
   return chatGenerator({
     id: `langchain-${slugOf(name)}@1`,
     name,
     logprobs: false,
+    probe: {
+      adjustable: false,
+      async ask({ messages, temperature }, signal) {
+        const chat = await chatFor({ maxTokens: PROBE_TOKENS, temperature });
+        return chat.invoke(messages, { signal });
+      },
+    },
     async connect({ maxTokens, temperature }) {
-      const chat = typeof model === 'string' ? await lookUp(model, { maxTokens, temperature }) : model;
+      const chat = await chatFor({ maxTokens, temperature });
       return async (messages, { signal }) => [await chat.invoke(messages, { signal })];
     },
   });
