@@ -3,6 +3,7 @@ export { describeEmbedder, type EmbedderSuiteOptions } from './describe-embedder
 export { describeEntailment } from './describe-entailment.ts';
 export { describeGenerator } from './describe-generator.ts';
 export { describeIndex, type IndexPlace } from './describe-index.ts';
+export { describeRecaller, type MakeRecaller, RECALL_CORPUS } from './describe-recaller.ts';
 export { describeReranker } from './describe-reranker.ts';
 export { describeRewriter } from './describe-rewriter.ts';
 export { hashEmbedder } from './hash-embedder.ts';
