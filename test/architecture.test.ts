@@ -97,6 +97,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     ],
     packages: ['node', 'zod', 'commander', 'cli-progress', 'picocolors'],
   },
+  langchain: { modules: ['backends'], packages: [] },
   testing: { modules: ['types', 'errors', 'contracts', 'text'], packages: ['node', 'vitest'] },
 };
 
@@ -170,11 +171,24 @@ describe('architecture', () => {
       .flatMap((file) =>
         importsOf(file)
           .filter(({ target, packageName }) => packageName === null && moduleOf(target) === 'backends')
-          .map(({ dynamic }) => ({ file, dynamic })),
+          .map(({ target, dynamic }) => ({ file, target, dynamic })),
       );
     expect(found.length).toBeGreaterThan(5);
-    expect(found.filter(({ file, dynamic }) => moduleOf(file) !== 'presets' || !dynamic)).toEqual([]);
+    // An adapter gets a part that the user has made: there is nothing to load late.
+    const adapters = found.filter(
+      ({ file, target }) => file === 'langchain.ts' && target.startsWith('backends/langchain/'),
+    );
+    const others = found.filter((one) => !adapters.includes(one));
+    expect(others.filter(({ file, dynamic }) => moduleOf(file) !== 'presets' || !dynamic)).toEqual([]);
   });
+
+  it.each(files.filter((file) => file.startsWith('backends/langchain/')))(
+    '%s knows LangChain by its types only',
+    (file) => {
+      const text = readFileSync(join(src, file), 'utf8');
+      expect(text.match(/^import (?!type )[^;]*'@langchain[^;]*;|\bimport\(/gm)).toBeNull();
+    },
+  );
 
   it('what a browser runs names no Node module', () => {
     const wrong = files

@@ -1,0 +1,13 @@
+export type { LangchainOptions } from './backends/langchain/calls.ts';
+export { type ChatMessageLike, type ChatModelLike, fromChatModel } from './backends/langchain/chat-model.ts';
+export { type CompressorLike, fromCompressor } from './backends/langchain/compressor.ts';
+export { documentFilter, type PassageOf } from './backends/langchain/documents.ts';
+export { type EmbeddingsLike, type EmbeddingsOptions, fromEmbeddings } from './backends/langchain/embeddings.ts';
+export type { Limits } from './backends/langchain/limits.ts';
+export { fromLlm, type LlmLike } from './backends/langchain/llm.ts';
+export { fromRetriever, type RetrieverLike, type RetrieverOptions } from './backends/langchain/retriever.ts';
+export {
+  fromVectorStore,
+  type VectorStoreLike,
+  type VectorStoreOptions,
+} from './backends/langchain/vector-store.ts';
