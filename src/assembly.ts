@@ -1,5 +1,14 @@
 import type { Config } from './config.ts';
-import type { Critic, Embedder, Entailment, Generator, PassageIndex, Reranker, Rewriter } from './contracts.ts';
+import type {
+  Critic,
+  Embedder,
+  Entailment,
+  Generator,
+  PassageIndex,
+  Recaller,
+  Reranker,
+  Rewriter,
+} from './contracts.ts';
 import { DiscernError } from './errors.ts';
 import { createModelStore, type ModelStoreOptions } from './models/store.ts';
 import type { Parts } from './pipeline.ts';
@@ -26,6 +35,8 @@ import { REFLECTIONS, type ReflectionKind } from './types.ts';
 export interface OwnParts {
   readonly embedder?: Embedder;
   readonly index?: PassageIndex;
+  /** Recalls in place of embedder and index, such as a vector store of LangChain. Then there is no index to ingest into. */
+  readonly recaller?: Recaller;
   readonly rewriter?: Rewriter;
   readonly reranker?: Reranker;
   readonly critics?: Partial<Record<ReflectionKind, Critic>>;
@@ -78,7 +89,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     store,
     keys,
     embedder,
-    vectorsOf: async (ids) => (await index()).vectors(ids),
+    vectorsOf: async (ids) => (indexless ? ids.map(() => null) : (await index()).vectors(ids)),
     tokensOf,
     classifier,
     signal,
@@ -93,16 +104,24 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
   }
   const tellNotice = async () => tell((await (await embedder()).notice?.()) ?? null);
   const tokensOf: NonNullable<PresetContext['tokensOf']> = async (ids, tokenizer) =>
-    (await (await index()).tokens?.(ids, tokenizer)) ?? ids.map(() => null);
+    (indexless ? null : await (await index()).tokens?.(ids, tokenizer)) ?? ids.map(() => null);
   const classifier = (folder: string) =>
     shelf.once(`classifier ${folder}`, async (own) => {
       const opened = own(await openClassifier(folder, signal, tokensOf));
       tell(await opened.notice());
       return opened;
     });
-  const index = async (create = options.index === undefined) =>
-    own.index ??
-    shelf.once('index', async (own) => own(await openIndex(config, await embedder(), options.index ?? null, create)));
+  const indexless = own.recaller !== undefined && own.index === undefined && options.index === undefined;
+  const index = async (create = options.index === undefined) => {
+    if (indexless)
+      throw new DiscernError('INDEX_MISSING', `there is no index: ${own.recaller!.id} recalls in its place`, {
+        hint: 'put the documents where it searches, or give createRag an index beside it',
+      });
+    return (
+      own.index ??
+      shelf.once('index', async (own) => own(await openIndex(config, await embedder(), options.index ?? null, create)))
+    );
+  };
 
   async function criticOf(kind: ReflectionKind, current: Config): Promise<PresetCritic | typeof NO_CRITIC> {
     const mine = own.critics?.[kind];
@@ -195,7 +214,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         if (kind === 'isRel') fitted = isRelThreshold;
       }
       // Before the parts are named in a trace: by then the embedder knows what it runs on.
-      if (retrieves) await tellNotice();
+      if (retrieves && !own.recaller) await tellNotice();
       const { reranker, mix } = retrieves ? await rerankerOf(current) : NO_RERANKER;
       const { closedBook, quotes } = current.generate;
       const withContext = retrieves
@@ -206,7 +225,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate' || dropped;
       const parts: Parts = {
         rewriter: retrieves ? await rewriterOf(current) : null,
-        recaller: retrieves ? embeddingRecaller(await embedder(), await index()) : null,
+        recaller: retrieves ? (own.recaller ?? embeddingRecaller(await embedder(), await index())) : null,
         reranker,
         critics,
         generators: {

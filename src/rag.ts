@@ -66,7 +66,8 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
       assembly.check();
       const current = parseConfig(mergeConfig(config, change));
       // The index first: what is wrong with it is nearer to the user than what is wrong with a critic.
-      if (current.retrieve.mode !== 'never' && (await rag.info()).passages === 0)
+      const searches = current.retrieve.mode !== 'never' && !options.parts?.recaller;
+      if (searches && (await rag.info()).passages === 0)
         throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
           ...(options.documents !== undefined && {
             hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
