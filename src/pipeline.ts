@@ -3,6 +3,8 @@ import type { CallOptions } from './contracts.ts';
 import { DiscernError, throwIfAborted } from './errors.ts';
 import { gateEvidence } from './pipeline/gate-step.ts';
 import { type Parts, recordParts, traceOf } from './pipeline/parts.ts';
+import { castShadow } from './pipeline/shadow.ts';
+import { watchCritics } from './pipeline/watch.ts';
 import { assembleAnswer, shownSegments } from './stages/answer.ts';
 import { advanceBeam, type BeamHypothesis, type BeamState, emptyBeam, isComplete } from './stages/beam.ts';
 import { critiqueAll } from './stages/critique.ts';
@@ -43,9 +45,22 @@ export async function answerQuestion(
     );
   throwIfAborted(options.signal);
   const log = createFactLog(options);
-  const parts = recordParts(live, log, options.source);
   const decisions: Decision[] = [];
-  const finish = (values: readonly ScoredSegment[], reason: UnansweredReason | null, detail: string): Answer => {
+  const at = { level: 0 };
+  const recorded = recordParts(live, log, options.source);
+  const shadow = live.shadow ? castShadow(live.shadow, log, options, () => at.level) : null;
+  try {
+    const critics = watchCritics(recorded.critics, shadow, log, () => at.level);
+    const { values, reason, detail } = await findAnswer(
+      question,
+      { ...recorded, critics },
+      config,
+      log,
+      decisions,
+      at,
+      options,
+    );
+    const aside = (await shadow?.settle()) ?? [];
     const shown = reason === null ? shownSegments(values, config.beam.supportFilter) : [];
     const { text, segments, citations } = assembleAnswer(shown, log.passages);
     const leftOut = reason === null && shown.length === 0;
@@ -57,9 +72,34 @@ export async function answerQuestion(
       usedContext: segments.some(({ passageId }) => passageId !== null),
       citations,
     };
-    const trace = { ...traceOf(question, live, config, log, options.id ?? 'trace'), answer: brief };
-    return { ...brief, segments, decisions, trace };
-  };
+    const trace = traceOf(question, live, config, log, options.id ?? 'trace');
+    return { ...brief, segments, decisions, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
+  } finally {
+    shadow?.stop();
+  }
+}
+
+/** The segments of the best hypothesis, or the reason why there is no answer. */
+interface Found {
+  readonly values: readonly ScoredSegment[];
+  readonly reason: UnansweredReason | null;
+  readonly detail: string;
+}
+
+async function findAnswer(
+  question: string,
+  parts: Parts,
+  config: Config,
+  log: FactLog,
+  decisions: Decision[],
+  at: { level: number },
+  options: CallOptions,
+): Promise<Found> {
+  const finish = (values: readonly ScoredSegment[], reason: UnansweredReason | null, detail: string): Found => ({
+    values,
+    reason,
+    detail,
+  });
   const overBudget = (level: number): boolean => {
     const limit = spentLimit(log, config);
     if (limit === null) return false;
@@ -82,6 +122,7 @@ export async function answerQuestion(
   let committed = 0;
   for (let level = 0; level < config.beam.maxSegments && !isComplete(state); level++) {
     throwIfAborted(options.signal);
+    at.level = level;
     if (overBudget(level)) break;
     const mayAsk = () => !overBudget(level);
     const open = state.kept.filter(({ finished }) => !finished);

@@ -84,6 +84,7 @@ export function replayParts({ backends, abilities, gate }: Trace): Parts {
     };
   };
   const entail = backends['gate.entail'];
+  const shadow = backends['critic.shadow'];
   const { rewrite, recall, rerank } = backends;
   return {
     rewriter: rewrite === undefined ? null : { id: rewrite, rewrite: refuse(rewrite), close },
@@ -111,5 +112,14 @@ export function replayParts({ backends, abilities, gate }: Trace): Parts {
             },
       estimator: gate ?? null,
     },
+    shadow:
+      shadow === undefined
+        ? null
+        : {
+            id: shadow,
+            kinds: kinds.filter((kind) => abilities['critic.shadow']?.[kind]),
+            critique: refuse(shadow),
+            close,
+          },
   };
 }

@@ -1,5 +1,5 @@
 import { type Config, publicConfig } from '../config.ts';
-import type { Generator } from '../contracts.ts';
+import type { Critic, Generator } from '../contracts.ts';
 import type { EvidenceParts } from '../stages/evidence.ts';
 import type { GateParts } from '../stages/gate.ts';
 import type { Generators } from '../stages/generate.ts';
@@ -19,6 +19,8 @@ export interface Parts extends EvidenceParts {
   readonly generators: Generators;
   /** Null: nothing is asked about the context. */
   readonly gate: GateParts | null;
+  /** Asked what the critics are asked, beside them and outside the budget; decides nothing. Absent or null: nobody. */
+  readonly shadow?: Critic | null;
 }
 
 /** The parts with everything that they are asked going through the log. */
@@ -59,11 +61,12 @@ export function traceOf(
   log: FactLog,
   id: string,
 ): Omit<Trace, 'answer'> {
-  const { rewriter, recaller, reranker, critics, generators, gate } = parts;
+  const { rewriter, recaller, reranker, critics, generators, gate, shadow } = parts;
   const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
   const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
     critic ? [[`critic.${kind}`, critic] as const] : [],
   );
+  const shadows = shadow ? [['critic.shadow', shadow] as const] : [];
   const writers = Object.entries({ ...generators, sample: gate?.sampler }).flatMap(([use, generator]) =>
     generator ? [[use === 'sample' ? 'gate.sample' : `generate.${use}`, generator] as const] : [],
   );
@@ -77,19 +80,28 @@ export function traceOf(
     question,
     config: publicConfig(config),
     backends: Object.fromEntries(
-      [...rewriters, ...finders, ...criticsByRole, ...writers, ...entailments].map(([role, { id: backend }]) => [
-        role,
-        backend,
-      ]),
+      [...rewriters, ...finders, ...criticsByRole, ...shadows, ...writers, ...entailments].map(
+        ([role, { id: backend }]) => [role, backend],
+      ),
     ),
     abilities: Object.fromEntries<Record<string, boolean>>([
       ...criticsByRole.map(([role, { predictsContinue = false }]) => [role, { predictsContinue }] as const),
+      // Which of the requests it is asked.
+      ...shadows.map(([role, { kinds }]) => [role, Object.fromEntries(kinds.map((kind) => [kind, true]))] as const),
       ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
     ]),
-    prompts: Object.assign({}, ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {})),
+    prompts: Object.assign(
+      {},
+      ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {}),
+      shadowPrompts(shadow),
+    ),
     ...(gate?.estimator && { gate: gate.estimator }),
     passages: log.passages,
     facts: log.facts,
     events: log.events,
   };
 }
+
+/** Under names of their own: the critics have prompts for the same tokens. */
+const shadowPrompts = (shadow: Critic | null | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(shadow?.prompts ?? {}).map(([name, hash]) => [`shadow ${name}`, hash]));
