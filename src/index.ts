@@ -34,6 +34,7 @@ export { type OpenCriticOptions, type OpenedCritic, openCritic } from './critics
 export { type OpenEntailmentOptions, openEntailment } from './entailment.ts';
 export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
 export { listOptions, type Option } from './options.ts';
+export { type CriticDefinition, defineCritic, type Judge } from './own-critic.ts';
 export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
 export { type AskOptions, createRag, type Rag, type RagOptions } from './rag.ts';
 export { replay } from './replay.ts';

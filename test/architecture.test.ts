@@ -56,6 +56,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     modules: ['types', 'errors', 'contracts', 'config', 'calibration', 'models', 'presets'],
     packages: ['node', 'zod'],
   },
+  'own-critic': { modules: ['types', 'errors', 'contracts'], packages: [] },
   rag: {
     modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages'],
     packages: ['node'],
@@ -70,6 +71,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'critics',
       'entailment',
       'options',
+      'own-critic',
       'pipeline',
       'rag',
       'replay',

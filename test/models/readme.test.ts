@@ -53,6 +53,14 @@ describe('examples', () => {
     expect(stdout.trim()).toBe(said.replaceAll(/^\/\/ {0,3}/gm, '').trim());
   });
 
+  it('03-own-critic decides by its own critic', () => {
+    const { stdout, stderr, status } = run(`${root}node_modules/.bin/tsx`, ['examples/03-own-critic.ts']);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('isRel kept 1.00');
+    expect(stdout).toContain('The bakery is closed on Mondays');
+  });
+
   it('02-own-documents embeds once and then only what has changed', () => {
     mkdirSync(`${folder}/notes`, { recursive: true });
     writeFileSync(`${folder}/notes/roof.md`, '# Roof\n\nWe decided to repair the roof in May.\n');
