@@ -48,7 +48,7 @@ export function mergeConfig(base: Config | ConfigInput, change: ConfigInput): Co
 }
 
 /** Parts that refuse: what they would say stands in the trace. */
-export function replayParts({ backends, abilities, gate }: Trace): Parts {
+export function replayParts({ backends, abilities, capabilities, gate }: Trace): Parts {
   const refuse = (id: string) => () =>
     Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} is asked nothing in a replay`));
   const close = async () => {};
@@ -121,5 +121,6 @@ export function replayParts({ backends, abilities, gate }: Trace): Parts {
             critique: refuse(shadow),
             close,
           },
+    ...(capabilities && { capabilities }),
   };
 }

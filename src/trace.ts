@@ -135,6 +135,16 @@ const EstimatorSchema = z.object({
   ),
 });
 
+const CapabilitiesSchema = z.object({
+  logprobs: z.enum(['raw', 'sampled', 'unknown', 'none']),
+  top: z.int().nonnegative().nullable(),
+  tokenIds: z.boolean(),
+  singleTokenLabels: z.boolean().nullable(),
+  thinksFirst: z.boolean().nullable(),
+  prefill: z.boolean().nullable(),
+  notes: z.array(z.string()),
+});
+
 export const TraceSchema = z.object({
   version: z.literal(1),
   id: z.string(),
@@ -142,6 +152,7 @@ export const TraceSchema = z.object({
   config: ConfigSchema,
   backends: z.record(z.string(), z.string()),
   abilities: z.record(z.string(), z.record(z.string(), z.boolean())),
+  capabilities: z.record(z.string(), CapabilitiesSchema).optional(),
   prompts: z.record(z.string(), z.string()),
   gate: EstimatorSchema.optional(),
   passages: z.record(z.string(), PassageSchema),

@@ -1,5 +1,5 @@
 import { type Config, publicConfig } from '../config.ts';
-import type { Critic, Generator } from '../contracts.ts';
+import type { Capabilities, Critic, Generator } from '../contracts.ts';
 import type { EvidenceParts } from '../stages/evidence.ts';
 import type { GateParts } from '../stages/gate.ts';
 import type { Generators } from '../stages/generate.ts';
@@ -21,6 +21,19 @@ export interface Parts extends EvidenceParts {
   readonly gate: GateParts | null;
   /** Asked what the critics are asked, beside them and outside the budget; decides nothing. Absent or null: nobody. */
   readonly shadow?: Critic | null;
+  /** What parts turned out to give, by role, for the trace. */
+  readonly capabilities?: Readonly<Record<string, Capabilities>>;
+}
+
+/** Critics and generators with the roles that a trace names them by; the shadow is none of the critics. */
+export function partsByRole({ critics, generators, gate, shadow }: Parts) {
+  const named = <P>(prefix: string, parts: Readonly<Record<string, P | null | undefined>>) =>
+    Object.entries(parts).flatMap(([use, part]) => (part ? [[`${prefix}.${use}`, part] as const] : []));
+  return {
+    critics: named<Critic>('critic', critics),
+    shadows: named<Critic>('critic', { shadow }),
+    generators: [...named<Generator>('generate', { ...generators }), ...named('gate', { sample: gate?.sampler })],
+  };
 }
 
 /** The parts with everything that they are asked going through the log. */
@@ -61,15 +74,9 @@ export function traceOf(
   log: FactLog,
   id: string,
 ): Omit<Trace, 'answer'> {
-  const { rewriter, recaller, reranker, critics, generators, gate, shadow } = parts;
+  const { rewriter, recaller, reranker, gate, shadow, capabilities = {} } = parts;
   const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
-  const criticsByRole = Object.entries(critics).flatMap(([kind, critic]) =>
-    critic ? [[`critic.${kind}`, critic] as const] : [],
-  );
-  const shadows = shadow ? [['critic.shadow', shadow] as const] : [];
-  const writers = Object.entries({ ...generators, sample: gate?.sampler }).flatMap(([use, generator]) =>
-    generator ? [[use === 'sample' ? 'gate.sample' : `generate.${use}`, generator] as const] : [],
-  );
+  const { critics: criticsByRole, shadows, generators: writers } = partsByRole(parts);
   const entailments = gate?.entailment ? [['gate.entail', gate.entailment] as const] : [];
   const finders = [['recall', recaller] as const, ['rerank', reranker] as const].flatMap(([role, part]) =>
     part ? [[role, part] as const] : [],
@@ -90,6 +97,7 @@ export function traceOf(
       ...shadows.map(([role, { kinds }]) => [role, Object.fromEntries(kinds.map((kind) => [kind, true]))] as const),
       ...writers.map(([role, { abilities }]) => [role, { ...abilities }] as const),
     ]),
+    ...(Object.keys(capabilities).length > 0 && { capabilities }),
     prompts: Object.assign(
       {},
       ...[...rewriters, ...criticsByRole, ...writers].map(([, { prompts }]) => prompts ?? {}),
