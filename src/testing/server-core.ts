@@ -160,7 +160,11 @@ async function send(response: ServerResponse, { status, body }: Reply, faults: r
 
 const drained = (response: ServerResponse) =>
   new Promise<void>((resolve) => {
-    response.once('drain', resolve).once('close', resolve);
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
   });
 
 /** A server on loopback with one dialect, that records what it is asked and fails where it is told to. */
