@@ -1,3 +1,4 @@
+import { assembledCritics, NO_CRITIC } from './assembly/critics.ts';
 import type { Config } from './config.ts';
 import type {
   Critic,
@@ -13,7 +14,6 @@ import { DiscernError } from './errors.ts';
 import { createModelStore, type ModelStoreOptions } from './models/store.ts';
 import type { Parts } from './pipeline.ts';
 import {
-  createCritic,
   createEmbedder,
   createEntailment,
   createEstimator,
@@ -23,7 +23,6 @@ import {
   openClassifier,
   openIndex,
   type PresetContext,
-  type PresetCritic,
   type PresetReranker,
 } from './presets.ts';
 import type { GateParts } from './stages/gate.ts';
@@ -40,6 +39,8 @@ export interface OwnParts {
   readonly rewriter?: Rewriter;
   readonly reranker?: Reranker;
   readonly critics?: Partial<Record<ReflectionKind, Critic>>;
+  /** Asked what the critics are asked; decides nothing. */
+  readonly shadow?: Critic;
   readonly withContext?: Generator;
   readonly closedBook?: Generator;
   /** Says which sampled answers mean the same, for the gate. */
@@ -76,7 +77,6 @@ interface GateNeeds {
   readonly critics: Parts['critics'];
 }
 
-const NO_CRITIC = { critic: null, isRelThreshold: null };
 const NO_RERANKER = { reranker: null, mix: null };
 
 export function createAssembly(config: Config, options: AssemblyOptions): Assembly {
@@ -123,21 +123,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     );
   };
 
-  async function criticOf(kind: ReflectionKind, current: Config): Promise<PresetCritic | typeof NO_CRITIC> {
-    const mine = own.critics?.[kind];
-    if (mine) return { critic: mine, isRelThreshold: null };
-    const name = current.critics[kind];
-    if (name === null) return NO_CRITIC;
-    const made = await shelf.once(`critic ${name} ${current.critics.model}`, async (own) => {
-      const result = await createCritic(name, contextOf(current));
-      own(result.critic);
-      await result.critic.prepare?.({ signal });
-      return result;
-    });
-    const { kinds } = made.critic;
-    if (kinds.includes(kind)) return made;
-    throw new DiscernError('CRITIC_KIND_UNSUPPORTED', `the critic "${name}" predicts ${kinds.join(', ')}, not ${kind}`);
-  }
+  const { criticOf, shadowOf } = assembledCritics({ own, shelf, contextOf, tell, signal });
 
   async function generatorOf(name: string | null, current: Config): Promise<Generator | null> {
     if (name === null) return null;
@@ -234,6 +220,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
           quotes: withContext?.abilities.quotes === false && quotes > 0 ? await generatorOf('quote', current) : null,
         },
         gate: retrieves ? await gateOf(current, { withContext, critics }) : null,
+        shadow: await shadowOf(current),
       };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
       const rerank = { ...current.rerank, mix: current.rerank.mix ?? mix ?? (reranker && 1) };

@@ -21,7 +21,7 @@ import {
 } from './presets/context.ts';
 
 export type { Classifier, PresetContext } from './presets/context.ts';
-export { createCritic, type PresetCritic } from './presets/critics.ts';
+export { createCritic, criticKey, type PresetCritic } from './presets/critics.ts';
 
 type TokensOf = NonNullable<PresetContext['tokensOf']>;
 
