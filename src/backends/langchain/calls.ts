@@ -3,6 +3,7 @@ import type { Callbacks } from '@langchain/core/callbacks/manager';
 import { bulkhead } from 'cockatiel';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { slugOf } from '../llama.ts';
+import { oneLine } from '../one-line.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 
 /** What every adapter takes. */
@@ -39,7 +40,7 @@ export function langchainCalls(part: object, name: string, { concurrency = 4 }: 
   const failure = (error: unknown) => {
     if (DiscernError.is(error)) return error;
     const status = (error as { status?: unknown } | null)?.status;
-    const said = withoutSecrets(messageOf(error), secretsOf(part)).slice(0, LONGEST_MESSAGE);
+    const said = oneLine(withoutSecrets(messageOf(error), secretsOf(part))).slice(0, LONGEST_MESSAGE);
     return new DiscernError('BACKEND_FAILED', `${name} failed: ${said}`, {
       details: typeof status === 'number' ? { status } : {},
       // Of the original error nothing but its cleaned text: it may hold the request, with its headers.

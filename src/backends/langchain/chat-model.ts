@@ -1,6 +1,8 @@
 import type { BaseMessageLike } from '@langchain/core/messages';
 import type { Generator } from '../../contracts.ts';
+import { DiscernError } from '../../errors.ts';
 import { chatGenerator } from '../generator/chat.ts';
+import { PROBE_TOKENS } from '../generator/chat-probe.ts';
 import type { LangchainOptions } from './calls.ts';
 import { type Limits, modelsOf } from './limits.ts';
 import { replyOf, textOf } from './reply.ts';
@@ -39,18 +41,26 @@ export function fromChatModel(
   options: LangchainOptions = {},
 ): Generator {
   const models = modelsOf(model, options);
-  const { callbacks } = options;
+  // Only where there are some: a bound model keeps its own.
+  const heard = options.callbacks && { callbacks: options.callbacks };
   return chatGenerator({
     id: models.id,
     name: models.name,
     logprobs: true,
     clean: (text) => withoutSecrets(text, []),
+    probe: {
+      adjustable: false,
+      async ask({ messages, temperature }, signal) {
+        const { model: chat, calls } = await models.for({ maxTokens: PROBE_TOKENS, temperature });
+        return calls.one(signal, () => chat.invoke(messages, { signal, ...heard })).catch(refusalOf);
+      },
+    },
     async connect(limits) {
       const { model: chat, calls } = await models.for(limits);
       const ask = async (messages: BaseMessageLike[], signal: AbortSignal, seed: number) => {
         // The seed also keeps samples apart where the model has a cache.
         const { content, usage_metadata, response_metadata } = await calls.one(signal, () =>
-          chat.invoke(messages, { signal, seed, ...(callbacks && { callbacks }) }),
+          chat.invoke(messages, { signal, seed, ...heard }),
         );
         const { output_tokens, output_token_details } = usage_metadata ?? {};
         const thought = output_token_details?.reasoning ?? 0;
@@ -61,4 +71,10 @@ export function fromChatModel(
         Promise.all(Array.from({ length: choices }, (_, n) => ask(messages, signal, seed + n)));
     },
   });
+}
+
+/** A probe tells a refusal by its status. */
+function refusalOf(error: unknown): never {
+  if (!DiscernError.is(error, 'BACKEND_FAILED') || !(error.cause instanceof Error)) throw error;
+  throw Object.assign(error.cause, { status: error.details.status });
 }

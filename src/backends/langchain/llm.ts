@@ -60,7 +60,7 @@ export function fromLlm(
   options: LangchainOptions = {},
 ): Generator {
   const models = modelsOf(llm, options);
-  const { callbacks } = options;
+  const heard = options.callbacks && { callbacks: options.callbacks };
   const all = langchainCalls({}, models.name, options);
   const withContext = getPrompt('complete-with-context@1');
   const closedBook = getPrompt('complete-closed-book@1');
@@ -84,7 +84,7 @@ export function fromLlm(
       const { model, calls } = await models.for(wanted);
       const ask = async (prompt: string, seed: number) => {
         // The seed also keeps samples apart where the model has a cache.
-        const given = { signal, seed, stop: STOP, ...(callbacks && { callbacks }) };
+        const given = { signal, seed, stop: STOP, ...heard };
         const { generations, llmOutput } = await calls.one(signal, () => model.generate([prompt], given));
         const said = generations[0]?.[0];
         if (!said) throw new Error('the reply has no text');

@@ -25,6 +25,7 @@ export interface RetrieverOptions extends LangchainOptions {
  */
 export function fromRetriever(retriever: RetrieverLike, options: RetrieverOptions = {}): Recaller {
   const { passageOf, callbacks } = options;
+  const heard = callbacks && { callbacks };
   const name = nameOf(retriever);
   const calls = langchainCalls(retriever, name, options);
   return {
@@ -33,9 +34,7 @@ export function fromRetriever(retriever: RetrieverLike, options: RetrieverOption
       calls.batch(outer, (signal) =>
         Promise.all(
           queries.map(async (query) => {
-            const found = await calls.one(signal, () =>
-              retriever.invoke(query, { signal, ...(callbacks && { callbacks }) }),
-            );
+            const found = await calls.one(signal, () => retriever.invoke(query, { signal, ...heard }));
             return candidatesOf(
               found.map((document) => [document, 0]),
               passageOf,
