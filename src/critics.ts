@@ -66,10 +66,12 @@ export async function openCritic(name: string, options: OpenCriticOptions): Prom
     for (let next = closers.pop(); next; next = closers.pop()) await next();
   }
   try {
-    const { critic, isRelThreshold } = await createCritic(name, context);
+    const { critic, isRelThreshold, notice: told } = await createCritic(name, context);
     owned(critic);
+    if (told !== undefined) onNotice?.(told);
     await critic.prepare?.({ signal });
-    const [folder, classifier] = [...classifiers][0] ?? [null, null];
+    // A critic made of others has no folder of its own.
+    const [folder, classifier] = [...classifiers].find(([, { id }]) => id === critic.id) ?? [null, null];
     const compares = classifier?.has('entail') || classifier?.has('equivalent');
     const uncalibrated = async () => withoutCalibration(classifier!);
     const notice = (await classifier?.notice()) ?? (await (await embedders[0])?.notice?.()) ?? null;

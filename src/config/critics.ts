@@ -1,15 +1,19 @@
 import { z } from 'zod';
 import { name } from './option.ts';
 
+const MODELS = 'prompted, logprobs, decision, structured, sampled';
+
 const criticName = (token: string, names: string) =>
-  name(`critic for ${token}: ${names}, or the name or folder of a classifier critic such as mini; none = not asked`);
+  name(
+    `critic for ${token}: ${names}, or the name or folder of a classifier critic such as mini; several as cascade:A,B, ensemble:A*2,B, product:A,B or calibrated:A=FILE; none = not asked`,
+  );
 
 /** Which critic predicts which token, and how critics on servers are asked. */
 export const CriticsSchema = z.strictObject({
-  retrieve: criticName('Retrieve', 'prompted').nullable().default('mini'),
-  isRel: criticName('IsREL', 'embedding, prompted').nullable().default('mini'),
-  isSup: criticName('IsSUP', 'embedding, prompted').nullable().default('mini'),
-  isUse: criticName('IsUSE', 'prompted').nullable().default('mini'),
+  retrieve: criticName('Retrieve', MODELS).nullable().default('mini'),
+  isRel: criticName('IsREL', `embedding, ${MODELS}`).nullable().default('mini'),
+  isSup: criticName('IsSUP', `embedding, ${MODELS}`).nullable().default('mini'),
+  isUse: criticName('IsUSE', MODELS).nullable().default('mini'),
   model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
     'smollm2-135m-instruct',
   ),
@@ -36,9 +40,11 @@ export const CriticsSchema = z.strictObject({
     description: 'where logprobs finds no log-probabilities: an error, or the critic that is asked instead',
   }),
   outage: name(
-    'when a critic cannot be asked: fail, undecided (the policy for undecided tokens applies), or the name of another critic',
+    'when a critic cannot be asked: fail, undecided (the policy for undecided tokens applies), or the name of another critic; the trace tells it',
   ).default('fail'),
-  shadow: name('a critic that is asked beside the others and decides nothing; what it says is in the trace')
+  shadow: name(
+    'a critic that is asked beside the others and decides nothing; what it says is in the trace, what it costs in no budget',
+  )
     .nullable()
     .default(null),
   timeoutMs: z.int().min(1).default(30_000).meta({ description: 'one request to a server of critics at most' }),
