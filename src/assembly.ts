@@ -1,4 +1,6 @@
+import { capabilityLog } from './assembly/capabilities.ts';
 import { assembledCritics, NO_CRITIC } from './assembly/critics.ts';
+import { othersThanFitted } from './assembly/estimate.ts';
 import type { Config } from './config.ts';
 import type {
   Critic,
@@ -102,6 +104,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     told.add(text);
     options.onNotice?.(text);
   }
+  const capabilitiesOf = capabilityLog(tell);
   const tellNotice = async () => tell((await (await embedder()).notice?.()) ?? null);
   const tokensOf: NonNullable<PresetContext['tokensOf']> = async (ids, tokenizer) =>
     (indexless ? null : await (await index()).tokens?.(ids, tokenizer)) ?? ids.map(() => null);
@@ -170,10 +173,10 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         isSup: critics.isSup?.id,
         entailment: comparer.id,
       };
-      const others = Object.entries(fittedFor).filter(([role, id]) => made[role as keyof typeof made] !== id);
+      const others = othersThanFitted(fittedFor, made);
       if (others.length > 0)
         tell(
-          `the gate's estimate ${fitted.id} was fitted for ${others.map(([role, id]) => `${role} ${id}`).join(', ')}; with other models its probabilities are a guess`,
+          `the gate's estimate ${fitted.id} was fitted for ${others.join(', ')}; with other models its probabilities are a guess`,
         );
     }
     return { sampler, entailment: comparer, estimator: fitted };
@@ -209,7 +212,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       const dropped =
         current.gate.when !== 'never' && (current.gate.closedBook || withContext?.abilities.quotes === false);
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate' || dropped;
-      const parts: Parts = {
+      const made: Parts = {
         rewriter: retrieves ? await rewriterOf(current) : null,
         recaller: retrieves ? (own.recaller ?? embeddingRecaller(await embedder(), await index())) : null,
         reranker,
@@ -222,6 +225,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         gate: retrieves ? await gateOf(current, { withContext, critics }) : null,
         shadow: await shadowOf(current),
       };
+      const parts = { ...made, capabilities: await capabilitiesOf(made, current) };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
       const rerank = { ...current.rerank, mix: current.rerank.mix ?? mix ?? (reranker && 1) };
       return { parts, config: { ...current, isRel, rerank } };
