@@ -1,6 +1,6 @@
 import type { Embedder } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
-import { keyOf } from '../../text/hash.ts';
+import { canonicalJson, sha256Hex } from '../../text/hash.ts';
 import { slugOf } from '../llama.ts';
 import { type LangchainOptions, langchainCalls, nameOf } from './calls.ts';
 
@@ -63,7 +63,7 @@ export function fromEmbeddings(embeddings: EmbeddingsLike, options: EmbeddingsOp
     fingerprint: () =>
       calls.batch(undefined, async (signal) => ({
         model,
-        sha256: keyOf({ langchain: model, queryPrefix, passagePrefix }),
+        sha256: sha256Hex(canonicalJson({ langchain: model, queryPrefix, passagePrefix })),
         dimensions: await known(signal),
         pooling: 'unknown',
         queryPrefix,
