@@ -6,6 +6,7 @@ import { DiscernError, messageOf } from '../errors.ts';
 import { CALIBRATION_METHODS, type CalibrationMethod } from '../evaluate/calibrate-labels.ts';
 import { calibrateHead, type HeadCalibration, relevanceThreshold } from '../evaluate/critics/calibrate.ts';
 import { type CliContext, configOf } from './context.ts';
+import { registerCriticsCompare } from './critics-compare.ts';
 import { addRowFlags, judgeHeads, type RowFlags, readCases, wholeNumber } from './eval-rows.ts';
 import { showProgress } from './models.ts';
 import { addConfigFlags } from './options.ts';
@@ -19,11 +20,11 @@ interface CalibrateFlags extends RowFlags {
   readonly out?: string;
 }
 
-/** Adds `discern critics list|calibrate`. */
+/** Adds `discern critics list|calibrate|compare`. */
 export function registerCritics(program: Command, context: CliContext, open = openCritic): void {
   const group = program
     .command('critics')
-    .description('list the critics that come with the package, and calibrate one');
+    .description('list the critics that come with the package, calibrate one, compare two');
   group
     .command('list')
     .description('shipped critics: what they predict, whether their files are whole, what is calibrated')
@@ -50,6 +51,7 @@ export function registerCritics(program: Command, context: CliContext, open = op
     .option('--out <file>', 'write the result to a file of its own');
   addConfigFlags(command, ['critics', 'embedder', 'models']);
   command.action((flags: CalibrateFlags, self: Command) => calibrate(flags, self, context, open));
+  registerCriticsCompare(group, context, open);
 }
 
 async function calibrate(
