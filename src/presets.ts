@@ -19,6 +19,7 @@ import {
   pick,
   unknown,
 } from './presets/context.ts';
+import { reflectionPartsOf } from './presets/reflection-tokens.ts';
 
 export type { Classifier, PresetContext } from './presets/context.ts';
 export { createCritic, criticKey, type PresetCritic } from './presets/critics.ts';
@@ -88,6 +89,9 @@ const GENERATORS: Makers<Generator> = {
   async openai({ config: { generate }, keys }) {
     const { openaiGenerator } = await import('./backends/generator/openai.ts');
     return openaiGenerator({ model: generate.serverModel, baseUrl: generate.baseUrl, apiKey: keys.openai });
+  },
+  async 'reflection-tokens'(context) {
+    return (await reflectionPartsOf(context, context.config.generate.model)).generator();
   },
 };
 

@@ -4,6 +4,7 @@ import { DiscernError } from '../errors.ts';
 import { type Critique, REFLECTIONS } from '../types.ts';
 import { COMPOSED_FORMS, composedCriticOf, criticForm } from './composed.ts';
 import { classifierNamed, type Makers, makerOf, type PresetContext } from './context.ts';
+import { reflectionPartsOf } from './reflection-tokens.ts';
 
 export interface PresetCritic {
   readonly critic: Critic;
@@ -53,6 +54,10 @@ const CRITICS: Makers<PresetCritic> = {
       critic: decisionCritic({ ...serverOf('decision', context), dialect, model }),
       isRelThreshold: null,
     };
+  },
+  async 'reflection-tokens'(context) {
+    const parts = await reflectionPartsOf(context, context.config.critics.model);
+    return { critic: parts.critic(), isRelThreshold: null };
   },
   async structured(context) {
     const { structuredCritic } = await import('../backends/critic/structured.ts');
