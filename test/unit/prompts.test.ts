@@ -117,7 +117,7 @@ describe('prompts', () => {
     for (const id of Object.keys(PROMPT_FILES)) {
       const prompt = getPrompt(id);
       expect(prompt.id).toBe(id);
-      expect(prompt.style, id).toBe(prompt.for === 'sample' ? 'completion' : 'chat');
+      expect(prompt.style, id).toBe(prompt.for === 'sample' || id.startsWith('complete-') ? 'completion' : 'chat');
       expect(prompt.hash).toMatch(/^[a-z-]+@\d+#[0-9a-f]{12}$/);
       const known: readonly string[] = LABELS.get(prompt.for) ?? [];
       for (const label of Object.values(prompt.labels)) expect(known, id).toContain(label);
