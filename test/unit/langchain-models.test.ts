@@ -318,6 +318,18 @@ describe('a language model', () => {
     expect(started).toEqual(['Answer:', 'Answer:', 'Answer:']);
   });
 
+  it('says what it gives', async () => {
+    const none = { logprobs: 'none', top: null, tokenIds: false, singleTokenLabels: null, thinksFirst: null };
+    expect(await fromLlm(new FakeLLM({ response: ' red' })).probe!()).toEqual({ ...none, prefill: true, notes: [] });
+    const logprobs = { tokens: [' red'], token_logprobs: [-1], top_logprobs: [{ ' red': -1, ' blue': -2 }] };
+    const llm = new ScriptedLLM({ generations: [[{ text: ' red', generationInfo: { logprobs } }]] });
+    expect(await fromLlm(llm).probe!()).toMatchObject({ logprobs: 'unknown', top: 2 });
+    expect(llm.asked[0]!.prompt.split('\n').slice(-2)).toEqual([
+      'Question: Name any animal. Answer with one word.',
+      'Answer:',
+    ]);
+  });
+
   it('says what went wrong, without keys', async () => {
     const broken = fromLlm(new FakeLLM({ thrownErrorString: `denied: Bearer ${KEY} of http://me:pass@host/` }));
     await expect(segment(broken)).rejects.toMatchObject({

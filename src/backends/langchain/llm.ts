@@ -1,8 +1,10 @@
 import type { LLMResult } from '@langchain/core/outputs';
+import { z } from 'zod';
 import type { ExtendOptions, ExtendRequest, Generator, SegmentCandidate } from '../../contracts.ts';
 import { getPrompt, renderPrompt } from '../../prompts.ts';
 import { joinSegments } from '../../text/join.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
+import { PROBE_TOKENS } from '../generator/chat-probe.ts';
 import { type ChatCall, type ChatReply, logprobsUpTo, metadataOf, tokensUpTo } from '../generator/chat-reply.ts';
 import { sampleReplies } from '../generator/chat-sample.ts';
 import { sampleHashes, samplePrompts } from '../generator/sample-prompt.ts';
@@ -22,6 +24,20 @@ export interface LlmLike {
 /** An answer is one line, in the examples of the prompts too. */
 const STOP = ['\n'];
 const LINE_END = /[\n\r\u2028\u2029]/;
+
+interface Completion extends ChatReply {
+  /** Alternatives of a token. */
+  readonly top: number;
+}
+
+const Alternatives = z.object({
+  logprobs: z.object({ top_logprobs: z.array(z.record(z.string(), z.number()).nullable()) }),
+});
+
+function alternativesIn(metadata: unknown): number {
+  const given = Alternatives.safeParse(metadata).data?.logprobs.top_logprobs ?? [];
+  return Math.max(0, ...given.map((some) => Object.keys(some ?? {}).length));
+}
 
 /** The first sentence of the first line. Before anything was said, empty lines do not end the answer. */
 function segmentOf(reply: ChatReply, isFirst: boolean): SegmentCandidate {
@@ -65,6 +81,7 @@ export function fromLlm(
   const withContext = getPrompt('complete-with-context@1');
   const closedBook = getPrompt('complete-closed-book@1');
   const shortAnswer = samplePrompts();
+  const probing = getPrompt('probe@1');
 
   /** Texts of others stand on one line, so that none can begin another example. */
   function promptOf({ question, passage, answerSoFar }: ExtendRequest): string {
@@ -78,11 +95,11 @@ export function fromLlm(
 
   const batch = <T>(
     wanted: ExtendOptions,
-    work: (ask: (prompt: string, seed: number) => Promise<ChatReply>, signal: AbortSignal) => Promise<T>,
+    work: (ask: (prompt: string, seed: number) => Promise<Completion>, signal: AbortSignal) => Promise<T>,
   ): Promise<T> =>
     all.batch(wanted.signal, async (signal) => {
       const { model, calls } = await models.for(wanted);
-      const ask = async (prompt: string, seed: number) => {
+      const ask = async (prompt: string, seed: number): Promise<Completion> => {
         // The seed also keeps samples apart where the model has a cache.
         const given = { signal, seed, stop: STOP, ...heard };
         const { generations, llmOutput } = await calls.one(signal, () => model.generate([prompt], given));
@@ -90,7 +107,8 @@ export function fromLlm(
         if (!said) throw new Error('the reply has no text');
         const counted: unknown = llmOutput?.tokenUsage?.completionTokens;
         const tokens = typeof counted === 'number' ? counted : null;
-        return replyOf({ text: said.text, tokens, metadata: said.generationInfo }, wanted.maxTokens);
+        const metadata: unknown = said.generationInfo;
+        return { ...replyOf({ text: said.text, tokens, metadata }, wanted.maxTokens), top: alternativesIn(metadata) };
       };
       return work(ask, signal);
     });
@@ -119,6 +137,21 @@ export function fromLlm(
           return Promise.all(Array.from({ length: choices }, (_, n) => ask(prompt, seed + n)));
         };
         return sampleReplies(call, requests, shortAnswer, true, wanted, signal);
+      }),
+    probe: ({ signal } = {}) =>
+      batch({ maxTokens: PROBE_TOKENS, temperature: 1, seed: 0, signal }, async (ask) => {
+        const [message] = renderPrompt(shortAnswer.closedBook, { question: probing.messages.at(-1)!.text });
+        const reply = await ask(message!.content, 0);
+        const gives = metadataOf(reply).logprobs != null;
+        return {
+          logprobs: gives ? 'unknown' : 'none',
+          top: gives ? reply.top : null,
+          tokenIds: false,
+          singleTokenLabels: null,
+          thinksFirst: null,
+          prefill: true,
+          notes: [],
+        };
       }),
     close: () => all.close(),
   };
