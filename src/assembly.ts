@@ -41,7 +41,7 @@ export interface OwnParts {
   readonly rewriter?: Rewriter;
   readonly reranker?: Reranker;
   readonly critics?: Partial<Record<ReflectionKind, Critic>>;
-  /** Asked what the critics are asked; decides nothing. */
+  /** Asked what the critics were asked, once the answer is there; decides nothing. */
   readonly shadow?: Critic;
   readonly withContext?: Generator;
   readonly closedBook?: Generator;

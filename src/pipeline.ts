@@ -49,34 +49,30 @@ export async function answerQuestion(
   const at = { level: 0 };
   const recorded = recordParts(live, log, options.source);
   const shadow = live.shadow ? castShadow(live.shadow, log, options, () => at.level) : null;
-  try {
-    const critics = watchCritics(recorded.critics, shadow, log, () => at.level);
-    const { values, reason, detail } = await findAnswer(
-      question,
-      { ...recorded, critics },
-      config,
-      log,
-      decisions,
-      at,
-      options,
-    );
-    const aside = (await shadow?.settle()) ?? [];
-    const shown = reason === null ? shownSegments(values, config.beam.supportFilter) : [];
-    const { text, segments, citations } = assembleAnswer(shown, log.passages);
-    const leftOut = reason === null && shown.length === 0;
-    const brief = {
-      text,
-      unanswered: leftOut
-        ? { reason: 'no-support' as const, detail: 'every segment was left out as unsupported' }
-        : reason && { reason, detail },
-      usedContext: segments.some(({ passageId }) => passageId !== null),
-      citations,
-    };
-    const trace = traceOf(question, live, config, log, options.id ?? 'trace');
-    return { ...brief, segments, decisions, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
-  } finally {
-    shadow?.stop();
-  }
+  const critics = watchCritics(recorded.critics, shadow, log, () => at.level);
+  const { values, reason, detail } = await findAnswer(
+    question,
+    { ...recorded, critics },
+    config,
+    log,
+    decisions,
+    at,
+    options,
+  );
+  const aside = (await shadow?.ask()) ?? [];
+  const shown = reason === null ? shownSegments(values, config.beam.supportFilter) : [];
+  const { text, segments, citations } = assembleAnswer(shown, log.passages);
+  const leftOut = reason === null && shown.length === 0;
+  const brief = {
+    text,
+    unanswered: leftOut
+      ? { reason: 'no-support' as const, detail: 'every segment was left out as unsupported' }
+      : reason && { reason, detail },
+    usedContext: segments.some(({ passageId }) => passageId !== null),
+    citations,
+  };
+  const trace = traceOf(question, live, config, log, options.id ?? 'trace');
+  return { ...brief, segments, decisions, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
 }
 
 /** The segments of the best hypothesis, or the reason why there is no answer. */

@@ -43,7 +43,7 @@ export const CriticsSchema = z.strictObject({
     'when a critic cannot be asked: fail, undecided (the policy for undecided tokens applies), or the name of another critic; the trace tells it',
   ).default('fail'),
   shadow: name(
-    'a critic that is asked beside the others and decides nothing; what it says is in the trace, what it costs in no budget',
+    'a critic that is asked the same as the others, once the answer is there, and decides nothing; what it says is in the trace, what it costs is outside the budget',
   )
     .nullable()
     .default(null),

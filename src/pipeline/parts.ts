@@ -19,7 +19,7 @@ export interface Parts extends EvidenceParts {
   readonly generators: Generators;
   /** Null: nothing is asked about the context. */
   readonly gate: GateParts | null;
-  /** Asked what the critics are asked, beside them and outside the budget; decides nothing. Absent or null: nobody. */
+  /** Asked what the critics were asked, after them and outside the budget; decides nothing. Absent or null: nobody. */
   readonly shadow?: Critic | null;
   /** What parts turned out to give, by role, for the trace. */
   readonly capabilities?: Readonly<Record<string, Capabilities>>;

@@ -6,14 +6,12 @@ import { createFactLog, type FactLog, type FactSource } from '../trace.ts';
 import { type Critique, type CritiqueRequest, type Fact, REFLECTIONS, type ReflectionKind } from '../types.ts';
 import { degradeNotes } from './watch.ts';
 
-/** A critic that is asked beside the others, decides nothing and holds nothing up but the end. */
+/** A critic that is asked what the others are asked, and decides nothing. */
 export interface Shadow {
   /** Of these requests those that it predicts, unless they are asked of itself. */
-  ask(critic: string, requests: readonly CritiqueRequest[]): void;
-  /** Once all has been answered: what it said, as facts of its own; now its failures become events. */
-  settle(): Promise<readonly Fact[]>;
-  /** Gives up what is under way. */
-  stop(): void;
+  note(critic: string, requests: readonly CritiqueRequest[]): void;
+  /** Asks it: what it says, as facts of its own. What it fails with is an event. */
+  ask(): Promise<readonly Fact[]>;
 }
 
 export interface ShadowOptions extends CallOptions {
@@ -22,8 +20,8 @@ export interface ShadowOptions extends CallOptions {
 }
 
 /**
- * Asks one batch after the other, in the order in which the others are asked, so that facts have one order in every
- * run. They stand in a log of their own: nothing of it is spent. A failure is an undecided critique and an event.
+ * It is asked once the answer is there, so that it takes no time of the others: nothing of what it costs is in a budget.
+ * One batch after the other, as the others were asked, so that facts have one order in every run.
  */
 export function castShadow(
   critic: Critic,
@@ -32,39 +30,27 @@ export function castShadow(
   level: () => number,
 ): Shadow {
   const aside = createFactLog({ source, now });
-  const stopped = new AbortController();
-  const both = AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]);
   const recorded = recordCritic(enduring(critic), aside);
-  const note = degradeNotes(log);
-  const heard: { readonly said: readonly Critique[]; readonly at: number }[] = [];
-  let queue: Promise<void> = Promise.resolve();
-
-  async function askAll(requests: readonly CritiqueRequest[], at: number): Promise<void> {
-    // A trace may hold some of the facts: each is looked up by itself.
-    for (const batch of source ? requests.map((request) => [request]) : [requests]) {
-      if (both.aborted) return;
-      try {
-        heard.push({ said: await recorded.critique(batch, { signal: both }), at });
-      } catch (error) {
-        if (!both.aborted && !DiscernError.is(error, 'REPLAY_FACT_MISSING')) throw error;
-      }
-    }
-  }
-
+  const tell = degradeNotes(log);
+  const noted: { readonly requests: readonly CritiqueRequest[]; readonly at: number }[] = [];
   return {
-    ask(other, requests) {
+    note(other, requests) {
       const mine = requests.filter(({ kind }) => critic.kinds.includes(kind));
-      if (mine.length === 0 || other === critic.id) return;
-      const at = level();
-      queue = queue.then(() => askAll(mine, at));
-      queue.catch(() => {}); // `settle` passes it on
+      if (mine.length > 0 && other !== critic.id) noted.push({ requests: mine, at: level() });
     },
-    async settle() {
-      await queue;
-      for (const { said, at } of heard.splice(0)) note(said, at, 'critic.shadow');
+    async ask() {
+      // A trace may hold some of the facts: each is looked up by itself.
+      for (const { requests, at } of noted.splice(0))
+        for (const batch of source ? requests.map((request) => [request]) : [requests]) {
+          throwIfAborted(signal);
+          try {
+            tell(await recorded.critique(batch, { signal }), at, 'critic.shadow');
+          } catch (error) {
+            if (!DiscernError.is(error, 'REPLAY_FACT_MISSING')) throw error;
+          }
+        }
       return aside.facts;
     },
-    stop: () => stopped.abort(),
   };
 }
 

@@ -20,8 +20,8 @@ export function degradeNotes(log: FactLog) {
 }
 
 /**
- * The critics with what they say looked at: what is not as configured becomes an event, and the shadow is asked the
- * same. Of calls at the same time each ends after those begun before it, so that events have one order in every run.
+ * The critics with what they say looked at: what is not as configured becomes an event, and the shadow gets to know
+ * what is asked. Of calls at the same time each ends after those begun before it, so that events have one order in every run.
  */
 export function watchCritics(critics: Critics, shadow: Shadow | null, log: FactLog, level: () => number): Critics {
   const note = degradeNotes(log);
@@ -30,7 +30,7 @@ export function watchCritics(critics: Critics, shadow: Shadow | null, log: FactL
     ...critic,
     critique<K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], options?: CallOptions) {
       const [earlier, at] = [before, level()];
-      shadow?.ask(critic.id, requests);
+      shadow?.note(critic.id, requests);
       const call = critic.critique(requests, options).then(async (said) => {
         await earlier;
         note(said, at, null);

@@ -11,7 +11,9 @@ const dir = mkdtempSync(join(tmpdir(), 'discern-calibrated-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const at = (p: number) =>
-  scriptedCritic(({ kind }) => (kind === 'isRel' ? { relevant: p, irrelevant: 1 - p } : { '3': 1 }));
+  scriptedCritic(
+    ({ kind }): Record<string, number> => (kind === 'isRel' ? { relevant: p, irrelevant: 1 - p } : { '3': 1 }),
+  );
 const HALVED = { isRel: { method: 'temperature', temperature: 2 } } as const;
 const one = async (critic: ReturnType<typeof at>) => (await critic.critique([isRel('x')]))[0] as Critique<'isRel'>;
 

@@ -14,7 +14,7 @@ export const isUse = (answer: string): CritiqueRequest<'isUse'> => ({ kind: 'isU
 /** P(relevant) by the text of a passage. */
 export const relevances = (id: string, values: Readonly<Record<string, number>>, kinds?: readonly ReflectionKind[]) =>
   scriptedCritic(
-    (request) => {
+    (request): Record<string, number> => {
       const p = request.kind === 'isRel' ? values[request.passage.text]! : 0.5;
       return request.kind === 'isRel' ? { relevant: p, irrelevant: 1 - p } : { '5': 1, yes: 1, fully: 1 };
     },
@@ -22,7 +22,7 @@ export const relevances = (id: string, values: Readonly<Record<string, number>>,
   );
 
 /** The same critic with its critiques changed, and the batches that it was asked. */
-export function changed(critic: Critic, change: (said: Critique, request: CritiqueRequest) => Partial<Critique>) {
+export function changed(critic: Critic, change: (said: Critique) => object) {
   const batches: (readonly CritiqueRequest[])[] = [];
   const one: Critic = {
     ...critic,
@@ -32,7 +32,7 @@ export function changed(critic: Critic, change: (said: Critique, request: Critiq
     ) {
       batches.push(requests);
       const said = await critic.critique(requests, options);
-      return said.map((one, i) => ({ ...one, ...change(one, requests[i]!) })) as Critique<K>[];
+      return said.map((one) => ({ ...one, ...change(one) }));
     },
   };
   return { critic: one, batches };

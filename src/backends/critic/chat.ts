@@ -53,6 +53,16 @@ function valuesOf(request: CritiqueRequest): Record<string, string> {
   }
 }
 
+/** A time-out and a server that is not there, as LangChain's clients tell them; null for all else. */
+function outageOf(error: unknown, name: string): DiscernError | null {
+  if (!(error instanceof Error)) return null;
+  if (error.name === 'TimeoutError') return new DiscernError('BACKEND_TIMEOUT', `${name} took too long`);
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+    if (/^(ECONN|ENOTFOUND|EPIPE|EAI_|EHOST|ENET|UND_ERR_SOCKET)/.test(String((cause as NodeJS.ErrnoException).code)))
+      return new DiscernError('BACKEND_UNAVAILABLE', `${name} cannot be reached`);
+  return null;
+}
+
 /** A critic that asks a chat model about each different request once. Texts that are too long for the model are cut. */
 export function chatCritic<M extends object>(
   { model, name, concurrency = 4 }: ChatCriticOptions<M>,
@@ -88,7 +98,12 @@ export function chatCritic<M extends object>(
             askFitting(values, (fitting) => {
               const prompt = prompts[request.kind];
               const { messages } = messagesOf(prompt, fitting);
-              const call = <T>(work: (model: M) => Promise<T>) => calls.one(signal, () => work(chat));
+              const call = <T>(work: (model: M) => Promise<T>) =>
+                calls.one(signal, () =>
+                  work(chat).catch((error: unknown) => {
+                    throw outageOf(error, called) ?? error;
+                  }),
+                );
               return judge({ kind: request.kind, prompt, messages }, call, signal);
             });
           known.set(key, asked);
