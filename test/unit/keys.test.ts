@@ -161,9 +161,9 @@ describe('the command line', () => {
     return ended;
   };
 
-  it.each(['--why', '--json'])('prints it nowhere and writes it into no trace with %s', async (form) => {
-    const trace = join(dir, `trace${form}.jsonl`);
-    const { code, out, err } = await ask(['--trace', trace, ...(form === '--json' ? [form] : [])]);
+  it.each(['reasons', 'json'])('prints it nowhere and writes it into no trace, %s', async (form) => {
+    const trace = join(dir, `${form}.jsonl`);
+    const { code, out, err } = await ask(['--trace', trace, ...(form === 'json' ? ['--json'] : [])]);
     expect([code, out.includes('Rollo ruled Normandy.')]).toEqual([0, true]);
     const written = readFileSync(trace, 'utf8');
     expect(written).toContain('Rollo ruled Normandy.');

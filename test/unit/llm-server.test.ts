@@ -445,9 +445,12 @@ describe('faults', () => {
     const controller = new AbortController();
     const options = { method: 'POST', body: '{}', signal: controller.signal };
     const calls = [fetch(server.url, options), fetch(server.url, options)].map(failure);
-    setTimeout(() => controller.abort(), 40);
+    await expect.poll(() => server.requests.length, { timeout: 10_000 }).toBe(2);
+    controller.abort();
     expect(await Promise.all(calls)).toEqual(['broke', 'broke']);
-    await expect.poll(() => server.requests.map(({ leftEarly }) => leftEarly)).toEqual([true, true]);
+    await expect
+      .poll(() => server.requests.map(({ leftEarly }) => leftEarly), { timeout: 10_000 })
+      .toEqual([true, true]);
     expect(server.peak).toBe(2);
   });
 

@@ -54,6 +54,13 @@ export function reasonOf(error: unknown): string {
   return first instanceof Error ? first.message : String(first);
 }
 
+/** Where a redirect leads, without the query, which can hold keys. */
+export function placeOf(location: string | null, from: string): string {
+  if (location === null || !URL.canParse(location, from)) return 'the server does not say which';
+  const { origin, pathname } = new URL(location, from);
+  return `${origin}${pathname}`;
+}
+
 const LONGEST_SAID = 300;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;

@@ -14,14 +14,17 @@ import {
 import type { z } from 'zod';
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
-import { cleaner, ERROR_BYTES, jsonBody, jsonOf, readText, reasonOf, retryAfterMs, saidIn } from './answer.ts';
+import { cleaner, ERROR_BYTES, jsonBody, jsonOf, placeOf, readText, reasonOf, retryAfterMs, saidIn } from './answer.ts';
 
 export interface ServerOptions {
   /** Such as `http://localhost:8080/v1`; what is asked for is below it. A query stays. No user, no password. */
   readonly baseUrl: string;
   /** Sent as a bearer token. It appears in no error and no trace. */
   readonly apiKey?: string | undefined;
-  /** For one try, without its wait for a place; longer than that is a failure that is tried again. */
+  /**
+   * For one try, without its wait for a place; longer than that is a failure that is tried again. The `fetch` of Node
+   * itself gives up after 300 s without a byte.
+   */
   readonly timeoutMs?: number;
   /** Further tries after 429, 5xx but 501, a time-out or a broken connection. */
   readonly retries?: number;
@@ -119,7 +122,7 @@ export function serverClient(options: ServerOptions): ServerClient {
   const closing = new AbortController();
 
   // None of them gets the signal of a call. In cockatiel 3 an aborted call that waits in a bulkhead blocks those behind
-  // it, a pause of a retry goes on to its end, and the breaker counts an abort as a failure of the server.
+  // it, the pause before a retry goes on to its end, and an abort cannot be told from a time-out, which the breaker counts.
   const places = bulkhead(concurrency, Number.POSITIVE_INFINITY);
   const again = retry(
     handleWhen((error) => error instanceof Passing),
@@ -170,7 +173,7 @@ export function serverClient(options: ServerOptions): ServerClient {
         error: failed(
           `${path} leads elsewhere (${status}), where the key must not go`,
           status,
-          `give the address that it leads to: ${clean(headers.get('location') ?? 'it does not say')}`,
+          `give the address that it leads to: ${clean(placeOf(headers.get('location'), base.href))}`,
         ),
       };
     if (!ok) return refusal(`${path} answered ${status}: ${clean(saidIn(text))}`, status, headers);
