@@ -61,6 +61,10 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages'],
     packages: ['node'],
   },
+  doctor: {
+    modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'models', 'presets', 'stages'],
+    packages: ['node'],
+  },
   index: {
     modules: [
       'types',
@@ -92,6 +96,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'presets',
       'assembly',
       'critics',
+      'doctor',
       'evaluate',
       'rag',
       'replay',

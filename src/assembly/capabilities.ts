@@ -9,15 +9,14 @@ type Part = Critic | Generator;
 /** A server that takes longer shows it again when it is asked something. */
 const PROBE_MS = 10_000;
 
-/** Why parts give less than the config asks for: sentences about the part. */
-function lossesOf(part: Part, { logprobs, notes }: Capabilities, { weights, gate }: Config): readonly string[] {
-  const wanted = 'abilities' in part && part.abilities.logprobs && logprobs === 'none';
+/** What a config wants of log-probabilities and a generator does not give, as sentences. */
+export function missedLogprobs(part: Part, { logprobs }: Capabilities, { weights, gate }: Config): readonly string[] {
+  if (!('abilities' in part) || !part.abilities.logprobs || logprobs !== 'none') return [];
   return [
-    ...(wanted && weights.lm !== 'none' ? ['without log-probabilities segments have no likelihood term'] : []),
-    ...(wanted && gate.when !== 'never' && needsSamples(gate.measure)
-      ? ['without log-probabilities each sampled answer counts the same']
-      : []),
-    ...notes,
+    ...(weights.lm === 'none' ? [] : ['without log-probabilities segments have no likelihood term']),
+    ...(gate.when === 'never' || !needsSamples(gate.measure)
+      ? []
+      : ['without log-probabilities each sampled answer counts the same']),
   ];
 }
 
@@ -50,7 +49,8 @@ export function capabilityLog(tell: (text: string) => void, timeoutMs = PROBE_MS
           known.delete(part);
           return [];
         }
-        for (const loss of lossesOf(part, capabilities, config)) tell(`${part.id}: ${loss}`);
+        for (const told of [...missedLogprobs(part, capabilities, config), ...capabilities.notes])
+          tell(`${part.id}: ${told}`);
         return [[role, capabilities] as const];
       }),
     );

@@ -26,7 +26,6 @@ const TRIALS = {
 } as const;
 
 export type NativePackage = keyof typeof TRIALS;
-export const NATIVE_PACKAGES = Object.keys(TRIALS) as NativePackage[];
 
 export interface NativeState {
   /** Null where it is not installed. */

@@ -6,6 +6,7 @@ import { registerAsk } from './ask.ts';
 import { registerConformance } from './conformance.ts';
 import { type CliContext, configOf } from './context.ts';
 import { registerCritics } from './critics.ts';
+import { registerDoctor } from './doctor.ts';
 import { readEnvironment } from './environment.ts';
 import { registerEval } from './eval.ts';
 import { registerEvalRetrieval } from './eval-retrieval.ts';
@@ -49,6 +50,7 @@ registerConformance(program, context);
 registerEvalRetrieval(registerEval(program, context), context);
 registerCritics(program, context);
 registerSeper(program, context);
+registerDoctor(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 

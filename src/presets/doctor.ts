@@ -1,14 +1,16 @@
 type NativeCheck = typeof import('../backends/native-check.ts');
 type ShippedCheck = typeof import('../backends/shipped-critics.ts');
+export type NativePackage = import('../backends/native-check.ts').NativePackage;
+export type NativeState = import('../backends/native-check.ts').NativeState;
 
-/** Packages with native code, each tried in a process of its own. */
-export async function nativeStates(options?: Parameters<NativeCheck['nativeState']>[1]) {
-  const { NATIVE_PACKAGES, nativeState } = await import('../backends/native-check.ts');
-  return Promise.all(NATIVE_PACKAGES.map(async (name) => ({ name, ...(await nativeState(name, options)) })));
+/** A package with native code, tried in a process of its own. */
+export async function nativeState(...given: Parameters<NativeCheck['nativeState']>): Promise<NativeState> {
+  const check = await import('../backends/native-check.ts');
+  return check.nativeState(...given);
 }
 
 /** The critics and the estimate that the package ships. */
-export async function shippedCritics(options?: Parameters<ShippedCheck['checkShipped']>[0]) {
+export async function shippedCritics(...given: Parameters<ShippedCheck['checkShipped']>) {
   const { checkShipped } = await import('../backends/shipped-critics.ts');
-  return checkShipped(options);
+  return checkShipped(...given);
 }

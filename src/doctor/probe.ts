@@ -1,0 +1,79 @@
+import { missedLogprobs } from '../assembly/capabilities.ts';
+import type { Config } from '../config.ts';
+import type { Capabilities } from '../contracts.ts';
+import { DiscernError, throwIfAborted } from '../errors.ts';
+import { type Finding, failed, failure, ok, warning } from './check.ts';
+import type { Made, Part } from './parts.ts';
+
+/** A model of this process is loaded first, which takes its time. */
+export const isLocal = (part: Part): boolean => !('probe' in part) || ('local' in part && part.local === true);
+
+const waitsFor = new Set<string>(['MODEL_UNAVAILABLE', 'MODEL_CHECKSUM']);
+
+/** Why a part could not be made. A model that is missing has a check of its own. */
+export function unmade(error: unknown): Finding {
+  if (DiscernError.is(error) && waitsFor.has(error.code) && typeof error.details.model === 'string')
+    return warning(`waits for the model ${error.details.model}`, null);
+  return failure(error);
+}
+
+/** Asks a part what it gives, and whether it can serve with it. */
+export async function partFinding(
+  part: Part,
+  notice: string | null,
+  config: Config,
+  signal: AbortSignal,
+): Promise<Finding> {
+  if ('fingerprint' in part) {
+    const { dimensions } = await part.fingerprint();
+    const slow = (await part.notice?.()) ?? null;
+    const found = `${part.id} works, ${dimensions} dimensions`;
+    return slow === null ? ok(found) : warning(found, slow);
+  }
+  const capabilities = 'probe' in part ? await part.probe?.({ signal }) : undefined;
+  const finding = capabilities && judged(part, capabilities, config);
+  try {
+    if ('prepare' in part) await part.prepare?.({ signal });
+  } catch (error) {
+    throwIfAborted(signal);
+    return { ...failure(error), ...(capabilities && { capabilities }) };
+  }
+  if (finding && finding.state !== 'ok') return finding;
+  if (notice !== null)
+    return {
+      ...warning(`${part.id} works, but it is not the one named`, notice),
+      ...(capabilities && { capabilities }),
+    };
+  return finding ?? ok(`${part.id}, made`);
+}
+
+function judged(part: Part, capabilities: Capabilities, config: Config): Finding {
+  const { notes, singleTokenLabels, thinksFirst } = capabilities;
+  const found = [`${part.id} answers`, ...notes].join('; ');
+  if (singleTokenLabels === false)
+    return { ...failed(found, 'choose labels that are one token each for this model, or another model'), capabilities };
+  const advice = [
+    ...('abilities' in part ? missedLogprobs(part, capabilities, config) : []),
+    ...(thinksFirst === true ? ['switch thinking off where the model is served, or choose another one'] : []),
+  ];
+  return { ...(advice.length === 0 ? ok(found) : warning(found, advice.join('; '))), capabilities };
+}
+
+/** Whether the key of a service is there, never what it is. `urls`: where the parts that ask for it turn to. */
+export function keyFinding(key: string | undefined, own: boolean): Finding {
+  if (key !== undefined && key !== '') return ok('set');
+  return own
+    ? ok('not set, which many servers of one’s own do not mind')
+    : failed('not set', 'set it in the environment: OPENAI_API_KEY');
+}
+
+/** Where parts of this option turn to; null = the service's own address. */
+export const addressOf = (option: string, { critics, generate }: Config): string | null =>
+  option.includes('generate.') ? generate.baseUrl : critics.baseUrl;
+
+export const servicesOf = (made: readonly Made[]): ReadonlyMap<string, readonly string[]> => {
+  const found = new Map<string, string[]>();
+  for (const { services, options } of made)
+    for (const service of services) found.set(service, [...(found.get(service) ?? []), ...options]);
+  return found;
+};
