@@ -6,7 +6,10 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/models/**'] } },
+      {
+        extends: true,
+        test: { name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/models/**', 'test/services/**'] },
+      },
       {
         extends: true,
         test: {
@@ -14,6 +17,17 @@ export default defineConfig({
           include: ['test/models/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        // Needs the server that `npm run test:services` starts.
+        test: {
+          name: 'services',
+          include: ['test/services/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },

@@ -150,15 +150,17 @@ export async function findRoute(options: FindOptions, call: CallOptions = {}): P
     // Where labels are asked for by id, as many come back as were asked for.
     const isWhole = context.owner === 'vllm' && ids !== null;
     const namesIds = likeliest(first)?.id != null;
+    const single = lists === null ? null : lists.every(({ length }) => length === 1);
     return {
       route,
       settings,
-      tokens: namesIds ? tokens : null,
+      // Words that are several tokens are refused, also where the alternatives are named by texts.
+      tokens: namesIds || single === false ? tokens : null,
       capabilities: {
         logprobs: sampled ? 'sampled' : route.logprobs,
         top: isWhole || first.top.length === 0 ? settings.top : Math.min(settings.top, first.top.length),
         tokenIds: namesIds,
-        singleTokenLabels: lists === null ? null : lists.every(({ length }) => length === 1),
+        singleTokenLabels: single,
         thinksFirst: first.thinks,
         prefill: route.prefill,
         notes: [...notes, `asked through ${route.name}`, ...route.notes],
