@@ -216,7 +216,7 @@ describe('outage in a question', () => {
     expect(await reasons(1, 15)).toEqual(await reasons(15, 1));
   });
 
-  it('a cascade is one call of the budget, and its dear critic is asked only what is close', async () => {
+  it('the dear critic of a cascade is asked only what is close', async () => {
     const dear = counted(b);
     const cheap = counted(a);
     const cascade = cascadeCritic({
@@ -234,5 +234,17 @@ describe('outage in a question', () => {
       expect.arrayContaining(['a@1', 'b@1']),
     );
     expect(await again(answer)).toEqual(stored(answer.trace));
+  });
+
+  it('composed critics and a shadow leave the budget as it is: recall, isRel, generation, the critics of its segments', async () => {
+    const thresholds = { isRel: 0.5, isSup: 0.5, isUse: 0.5 };
+    const cascade = cascadeCritic({ cheap: a, dear: b, thresholds, band: 0.35 });
+    const spent = async (critic: Critic, shadow: Critic | null) => {
+      const answer = await answerQuestion(question, partsWith(critic, shadow), configOf({ budget: { calls: 4 } }));
+      return answer.decisions.filter(({ about }) => about === 'budget').map(({ value, level }) => [value, level]);
+    };
+    expect(await spent(a, null)).toEqual([[4, 1]]);
+    expect(await spent(cascade, null)).toEqual([[4, 1]]);
+    expect(await spent(a, b)).toEqual([[4, 1]]);
   });
 });

@@ -40,7 +40,8 @@ export function decidingNumber({ kind, probs }: Pick<Critique, 'kind' | 'probs'>
 /**
  * Two critics as one: the cheap one decides, the dear one is asked only where that is a close thing or undecided, all
  * such requests in one call. What the dear one cannot decide stays as the cheap one said. `by` tells whose it is.
- * Numbers on different scales are refused: `calibratedCritic` puts them on one.
+ * Numbers on different scales are refused: `calibratedCritic` puts them on one. A trace holds what came of it, so a
+ * replay with another threshold takes it from the same critic as before.
  */
 export function cascadeCritic({ cheap, dear, thresholds, band }: CascadeOptions): CascadeCritic {
   const id = `cascade-${partName(cheap.id)}-${partName(dear.id)}@1`;
