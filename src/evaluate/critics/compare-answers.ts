@@ -69,30 +69,59 @@ export function compareAnswers(answers: readonly SwappedAnswer[], seed: number):
 }
 
 function figuresOf(both: readonly Both[], seed: number): AnswerFigures {
-  const paired = (
-    rows: readonly Both[],
-    value: (answer: ReplayedAnswer, golds: readonly string[]) => number,
-  ): Paired => {
-    const values = rows.map(([a, b, golds]) => [value(a, golds ?? []), value(b, golds ?? [])] as const);
-    return bootstrap([rows.length], seed, ([places]) => {
-      const a = meanOf(places!.map((place) => values[place]![0]));
-      const b = meanOf(places!.map((place) => values[place]![1]));
-      return { a, b, gain: a === null || b === null ? null : b - a };
-    });
-  };
+  const { answered, calls, critiques, requests } = paired(
+    both,
+    {
+      answered: (one) => (one.answered ? 1 : 0),
+      calls: (one) => one.calls,
+      critiques: (one) => one.critiques,
+      requests: (one) => one.requests,
+    },
+    seed,
+  );
   const labelled = both.filter(([, , golds]) => golds !== null);
-  return {
-    covered: both.length,
-    changed: bootstrap([both.length], seed, ([places]) => ({
-      changed: meanOf(places!.map((place) => (isChanged(both[place]!) ? 1 : 0))),
-    })).changed,
-    answered: paired(both, ({ answered }) => (answered ? 1 : 0)),
-    gold: paired(labelled, ({ answered, text }, golds) => (answered ? containsGold(text, golds) : 0)),
-    f1: paired(labelled, ({ answered, text }, golds) => (answered ? tokenF1(text, golds) : 0)),
-    calls: paired(both, ({ calls }) => calls),
-    critiques: paired(both, ({ critiques }) => critiques),
-    requests: paired(both, ({ requests }) => requests),
-  };
+  const { gold, f1 } = paired(
+    labelled,
+    {
+      gold: (one, golds) => (one.answered ? containsGold(one.text, golds) : 0),
+      f1: (one, golds) => (one.answered ? tokenF1(one.text, golds) : 0),
+    },
+    seed,
+  );
+  const { changed } = bootstrap([both.length], seed, ([places]) => ({
+    changed: meanOf(places!.map((place) => (isChanged(both[place]!) ? 1 : 0))),
+  }));
+  return { covered: both.length, ...{ changed, answered, gold, f1, calls, critiques, requests } };
+}
+
+/** Means of A, of B, and of their difference. */
+function paired<K extends string>(
+  rows: readonly Both[],
+  measures: Readonly<Record<K, (answer: ReplayedAnswer, golds: readonly string[]) => number>>,
+  seed: number,
+): Record<K, Paired> {
+  const names = Object.keys(measures) as K[];
+  const values = rows.map(([a, b, golds]) =>
+    names.map((name) => [measures[name](a, golds ?? []), measures[name](b, golds ?? [])] as const),
+  );
+  const figures = bootstrap([rows.length], seed, ([places]) =>
+    Object.fromEntries(
+      names.flatMap((name, i) => {
+        const a = meanOf(places!.map((place) => values[place]![i]![0]));
+        const b = meanOf(places!.map((place) => values[place]![i]![1]));
+        return [
+          [`${name} a`, a],
+          [`${name} b`, b],
+          [`${name} gain`, a === null || b === null ? null : b - a],
+        ];
+      }),
+    ),
+  );
+  const sides = names.map((name) => [
+    name,
+    { a: figures[`${name} a`]!, b: figures[`${name} b`]!, gain: figures[`${name} gain`]! },
+  ]);
+  return Object.fromEntries(sides) as Record<K, Paired>;
 }
 
 const isChanged = ([a, b]: Both): boolean => a.answered !== b.answered || a.text !== b.text;

@@ -64,12 +64,13 @@ export function compareDecisions(all: readonly Pair[], options: DecisionOptions)
   const transferred = transferredThreshold(fit, options.transfer);
   const sources = [...new Set(measured.map(({ state }) => state.source))].sort();
   const figures = (some: readonly Pair[]) => decisionFigures(some, { own, transferred }, seed);
+  const whole = figures(measured);
+  const ofSource = (source: string) =>
+    sources.length === 1 ? whole : figures(measured.filter(({ state }) => state.source === source));
   return {
     fitted: { n: fit.length, questions: questionsOf(fit).length },
-    ...figures(measured),
-    bySource: Object.fromEntries(
-      sources.map((source) => [source, figures(measured.filter(({ state }) => state.source === source))]),
-    ),
+    ...whole,
+    bySource: Object.fromEntries(sources.map((source) => [source, ofSource(source)])),
   };
 }
 

@@ -64,13 +64,15 @@ export function compareCritics(
       const sources = [...new Set(own.map(({ source }) => source))].sort();
       const decides = DECIDING.some((one) => one === kind);
       const fitted = kind === 'isRel' ? isRelThreshold : null;
+      const whole = agreementOf(kind, own, pairs, seed);
       return [
         kind,
         {
-          ...agreementOf(kind, own, pairs, seed),
+          ...whole,
           confusion: { labels: REFLECTIONS[kind], table: tableOf(kind, pairs) },
           bySource: Object.fromEntries(
             sources.map((source) => {
+              if (sources.length === 1) return [source, whole];
               const of = own.filter((state) => state.source === source);
               return [source, agreementOf(kind, of, decidedPairs(of), seed)];
             }),
