@@ -76,8 +76,8 @@ const WAYS: readonly [(typeof kinds)[number], RouteName][] = [
   ['llama', 'auto'],
   ['llama', 'chat'],
   ['llama', 'completions'],
-  ['ollama', 'ollama'],
   ['ollama', 'auto'],
+  ['ollama', 'chat'],
 ];
 for (const [kind, route] of WAYS)
   describeCritic(
@@ -128,7 +128,7 @@ describe('logprobs', () => {
     ['openai', 'chat', { logprobs: 'unknown', tokenIds: false, singleTokenLabels: null, prefill: null }],
     ['vllm', 'chat', { logprobs: 'raw', tokenIds: true, singleTokenLabels: true, prefill: true }],
     ['llama', 'llama', { logprobs: 'raw', tokenIds: true, singleTokenLabels: true, prefill: true }],
-    ['ollama', 'chat', { logprobs: 'unknown', tokenIds: false, singleTokenLabels: null, prefill: null }],
+    ['ollama', 'ollama', { logprobs: 'raw', tokenIds: false, singleTokenLabels: null, prefill: true }],
   ] as const)('finds what %s gives', (kind, way, abilities) =>
     using({ kind }, async ({ critic }) => {
       const { notes, ...found } = await critic.probe!();

@@ -21,6 +21,8 @@ function extras({ owner }: RouteContext, ids: readonly number[] | null, begun: b
   return {};
 }
 
+export const AS_TEXT = 'labels are compared as text, with and without a leading space';
+
 /** Chat completions: OpenAI's own and what speaks like it. */
 export function chatRoute(context: RouteContext): LabelRoute {
   const { client, api, owner } = context;
@@ -29,7 +31,7 @@ export function chatRoute(context: RouteContext): LabelRoute {
     name: 'chat',
     logprobs: owner === 'other' ? 'unknown' : 'raw',
     prefill: owner === 'other' ? null : true,
-    notes: owner === 'other' ? ['labels are compared as text, with and without a leading space'] : [],
+    notes: owner === 'other' || owner === 'ollama' ? [AS_TEXT] : [],
     async tokens(words, call) {
       if (llama) return llama.tokenize(words, call);
       return owner === 'vllm' ? vllmTokens(context, words, call) : null;

@@ -38,6 +38,13 @@ export interface FindOptions extends Pick<RouteContext, 'client' | 'api' | 'mode
   readonly sample: LabelRequest;
 }
 
+/** Who a server says that its models belong to. */
+const OWNERS: Readonly<Record<string, RouteContext['owner']>> = {
+  llamacpp: 'llama.cpp',
+  vllm: 'vllm',
+  library: 'ollama',
+};
+
 /** Numbers of alternatives that servers allow, where they refuse more. */
 const COMMON_CAPS = [20, 5];
 
@@ -64,18 +71,18 @@ async function contextOf({ client, api, model }: FindOptions, call: CallOptions)
   const list = await optional(client.ask({ path: `${api}/models`, schema: ModelsSchema }, call));
   const models = list?.data.map(({ id }) => id) ?? [];
   if (model === null && models.length > 1)
-    throw new DiscernError('CONFIG_INVALID', `${client.name} has ${models.length} models: ${models.join(', ')}`, {
-      hint: 'name one of them in critics.serverModel',
-    });
-  const owner = list?.data[0]?.owned_by;
-  return {
-    ...{ client, api, model: model ?? models[0] ?? null },
-    owner: owner === 'llamacpp' ? 'llama.cpp' : owner === 'vllm' ? 'vllm' : 'other',
-  };
+    throw new DiscernError(
+      'CONFIG_INVALID',
+      `${client.name} has ${models.length} models: ${models.slice(0, 8).join(', ')}${models.length > 8 ? ', ...' : ''}`,
+      { hint: 'name one of them in critics.serverModel' },
+    );
+  const owners = list?.data.map(({ owned_by }) => OWNERS[owned_by ?? '']) ?? [];
+  return { client, api, model: model ?? models[0] ?? null, owner: owners.find((owner) => owner) ?? 'other' };
 }
 
 async function candidates(options: FindOptions, context: RouteContext, call: CallOptions): Promise<LabelRoute[]> {
   if (options.route !== 'auto') return [ROUTES[options.route](context)];
+  if (context.owner === 'ollama') return [ollamaRoute(context), chatRoute(context)];
   const props = await optional(context.client.ask({ path: '/props', schema: PropsSchema }, call));
   return props === null ? [chatRoute(context), completionsRoute(context)] : [llamaRoute(context)];
 }

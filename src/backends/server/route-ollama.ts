@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AS_TEXT } from './route-chat.ts';
 import { alternativeOf, firstTokenOf } from './route-openai.ts';
 import { askFitting, messagesOf } from './route-text.ts';
 import { type LabelRoute, modelField, type RouteContext } from './route-types.ts';
@@ -16,7 +17,7 @@ export function ollamaRoute(context: RouteContext): LabelRoute {
     name: 'ollama',
     logprobs: 'raw',
     prefill: true,
-    notes: ['labels are compared as text, with and without a leading space'],
+    notes: [AS_TEXT],
     tokens: async () => null,
     read: (requests, { top, temperature, signal }) =>
       Promise.all(

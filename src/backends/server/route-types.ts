@@ -53,7 +53,7 @@ export interface LabelRoute {
 
 /** What a server said of itself. */
 export interface ServerFacts {
-  readonly owner: 'llama.cpp' | 'vllm' | 'other';
+  readonly owner: 'llama.cpp' | 'vllm' | 'ollama' | 'other';
   readonly models: readonly string[];
 }
 
