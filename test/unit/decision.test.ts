@@ -179,6 +179,7 @@ describe('decision critic, systemone', () => {
         kind: 'isSup',
         probs: { fully: 1 / 3, partially: 1 / 3, none: 1 / 3 },
         mass: Number.MIN_VALUE,
+        degraded: 'the model did not answer the question',
         undecided: { bounds: { fully: 1, partially: 1, none: 1 } },
       });
     }
@@ -273,6 +274,17 @@ describe('decision critic, systemone', () => {
     expect(sent.map(({ body }) => [body.state, Object.keys(body.questions as object)])).toEqual([
       [{ question: 'What colour is the sky?', passage: 'The sky is blue.' }, ['relevance']],
     ]);
+  });
+
+  it.each([
+    ['http://decide.test', 'http://decide.test/v1/systemone'],
+    ['http://decide.test/v1/', 'http://decide.test/v1/systemone'],
+    ['http://decide.test/inference/v1', 'http://decide.test/inference/v1/systemone'],
+    ['http://decide.test/api/alpha', 'http://decide.test/api/alpha/systemone'],
+  ])('%s is asked at %s', async (baseUrl, url) => {
+    const { critic, sent } = made(() => ({ body: { answers: SYSTEMONE } }), { baseUrl });
+    await critic.critique([isRel]);
+    expect(sent[0]!.url).toBe(url);
   });
 
   it('probes again after a failure', async () => {

@@ -2,15 +2,11 @@ import { setMaxListeners } from 'node:events';
 import type { CallOptions, Capabilities, Critic } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import { getPrompt } from '../../prompts.ts';
-import {
-  type Critique,
-  type CritiqueRequest,
-  type Distribution,
-  REFLECTIONS,
-  type ReflectionKind,
-} from '../../types.ts';
+import { type Critique, type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { slugOf } from '../llama.ts';
 import { type ServerOptions, serverClient } from '../server/client.ts';
+import { serverAddress } from '../server/route-types.ts';
+import { byLabel, undecidedCritique } from './composed.ts';
 import { type DecisionAnswer, type DecisionDialect, type DecisionQuestion, questionOf } from './decision-dialect.ts';
 import { decisions } from './decision-openai.ts';
 import { groupRequests } from './decision-states.ts';
@@ -38,24 +34,6 @@ const PROMPTS = {
 
 const PROBE = { question: 'What colour is the sky?', passage: 'The sky is blue.' };
 
-/** The labels of a kind with these values, in the order of `labels`. */
-const byLabel = <K extends ReflectionKind>(labels: readonly string[], values: readonly number[]) =>
-  Object.fromEntries(labels.map((label, i) => [label, values[i]!])) as Distribution<K>;
-
-/** Nothing is known: equal shares, which any of the labels could take all of. */
-function unanswered<K extends ReflectionKind>(kind: K): Critique<K> {
-  const labels: readonly string[] = REFLECTIONS[kind];
-  const probs = byLabel<K>(
-    labels,
-    labels.map(() => 1 / labels.length),
-  );
-  const bounds = byLabel<K>(
-    labels,
-    labels.map(() => 1),
-  );
-  return { kind, probs, mass: Number.MIN_VALUE, undecided: { bounds } };
-}
-
 /**
  * A decision model on a server: typed questions about a state, answered with a probability for each option. What it
  * refuses or leaves out is undecided. Its probabilities are its own, on no common scale: thresholds need calibration.
@@ -63,13 +41,14 @@ function unanswered<K extends ReflectionKind>(kind: K): Critique<K> {
 export function decisionCritic(options: DecisionCriticOptions): Critic {
   const { model, together = true, maxQuestions = 10 } = options;
   const dialect = DIALECTS[options.dialect];
-  const client = serverClient(options);
+  const { root, api } = serverAddress(options.baseUrl);
+  const client = serverClient({ ...options, baseUrl: `${root}${api}` });
   const id = `decision-${slugOf(model ?? options.dialect)}@1`;
   const prompts = Object.fromEntries(KINDS.map((kind) => [kind, getPrompt(PROMPTS[kind].id)]));
   const questions = Object.fromEntries(
     KINDS.map((kind) => [kind, questionOf(prompts[kind]!, PROMPTS[kind].name, PROMPTS[kind].type)]),
   ) as Record<ReflectionKind, DecisionQuestion>;
-  let probed: Promise<Capabilities> | null = null;
+  let probed: Capabilities | null = null;
 
   async function ask(state: Readonly<Record<string, string>>, asked: readonly DecisionQuestion[], call: CallOptions) {
     try {
@@ -103,34 +82,27 @@ export function decisionCritic(options: DecisionCriticOptions): Critic {
   }
 
   function critiqueFrom(kind: ReflectionKind, answer: DecisionAnswer | null): Critique {
-    if (answer === null) return unanswered(kind);
-    const labels = questions[kind].options.map(({ word }) => prompts[kind]!.labels[word]!);
-    return { kind, probs: byLabel(labels, answer.probabilities), mass: answer.mass };
+    if (answer === null) return undecidedCritique(kind, 'the model did not answer the question');
+    const { options } = questions[kind];
+    const at = (label: string) => options.findIndex(({ word }) => prompts[kind]!.labels[word] === label);
+    return { kind, probs: byLabel(kind, (label) => answer.probabilities[at(label)]!), mass: answer.mass };
   }
 
+  /** One request to the server, until it has succeeded. */
   async function probe({ signal }: CallOptions = {}): Promise<Capabilities> {
+    if (probed) return probed;
     const [answer] = await ask(PROBE, [questions.isRel], { signal });
-    return {
+    const mass = (answer?.mass ?? 1) < 1 ? ', and the share of the labels' : '';
+    const gives = `gives probabilities of options (${options.dialect})${mass}`;
+    probed = {
       logprobs: 'none',
       top: null,
       tokenIds: false,
       singleTokenLabels: null,
       thinksFirst: null,
       prefill: null,
-      notes: [
-        answer === null || answer === undefined
-          ? 'it refused the question of the probe'
-          : `gives probabilities of options (${options.dialect})${answer.mass < 1 ? ', and the share of the labels' : ''}`,
-      ],
+      notes: [answer ? gives : 'it refused the question of the probe'],
     };
-  }
-
-  /** One request to the server at most, until it has succeeded. */
-  function probeOnce(call?: CallOptions): Promise<Capabilities> {
-    probed ??= probe(call).catch((error: unknown) => {
-      probed = null;
-      throw error;
-    });
     return probed;
   }
 
@@ -139,8 +111,8 @@ export function decisionCritic(options: DecisionCriticOptions): Critic {
     kinds: KINDS,
     prompts: Object.fromEntries(KINDS.map((kind) => [kind, prompts[kind]!.hash])),
     predictsContinue: true,
-    prepare: async (call) => void (await probeOnce(call)),
-    probe: probeOnce,
+    prepare: async (call) => void (await probe(call)),
+    probe,
     async critique<K extends ReflectionKind>(requests: readonly CritiqueRequest<K>[], { signal }: CallOptions = {}) {
       const unknown = requests.find(({ kind }) => !KINDS.includes(kind));
       if (unknown)

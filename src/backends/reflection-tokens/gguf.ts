@@ -1,16 +1,12 @@
-import type { LlamaModel, Token } from 'node-llama-cpp';
+import type { Token } from 'node-llama-cpp';
 import type { ExtendOptions } from '../../contracts.ts';
-import { DiscernError } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
 import { seededRandom } from '../../text/random.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import { llamaSession, slugOf } from '../llama.ts';
 import type { Ask, LlamaEngine, Next, Slot } from '../llama-engine.ts';
 import { askFor, logprobOf, pick, plan } from '../llama-jobs.ts';
-import { fitValues } from '../llama-layout.ts';
 import {
-  CONTROL_TOKENS,
-  inert,
   LABEL_TOKENS,
   type Spelling,
   segmentSteps,
@@ -19,6 +15,7 @@ import {
   type TokenStream,
   tokensOf,
 } from './format.ts';
+import { promptParts, type Vocabulary, vocabularyOf } from './gguf-prompt.ts';
 import type { TokenModel } from './token-model.ts';
 
 export interface GgufTokenModelOptions {
@@ -26,91 +23,24 @@ export interface GgufTokenModelOptions {
   readonly threads?: number;
   /** Tokens of prompt and segment together, for each sequence. Longer passages are cut to fit. */
   readonly contextSize?: number;
+  /** Prompts that stay in memory. Each takes the whole context: about 1 GB for a model of 7B. */
   readonly sequences?: number;
   /** Where the model's tokens are not called as published. */
   readonly spelling?: Spelling;
 }
 
-/** Longest run of tokens between two looks at the signal. */
-const PART = 256;
 /** Control tokens of one segment, beside those of its text. */
 const CONTROLS = 8;
 
-interface Vocabulary {
-  /** By published token. */
-  readonly ids: ReadonlyMap<string, Token>;
-  readonly labels: readonly Token[];
-  readonly names: ReadonlyMap<Token, string>;
-}
-
-/** The ids of the reflection tokens. Throws LABELS_NOT_SINGLE_TOKENS where one is more than one token, or another's. */
-function vocabularyOf(model: LlamaModel, name: string, spelling: Spelling): Vocabulary {
-  const tokens = CONTROL_TOKENS.map((token) => [token, model.tokenize(spelling[token] ?? token, true)] as const);
-  const labels = tokens.slice(0, LABEL_TOKENS.length);
-  const wrong = labels.filter(
-    ([token, ids]) => ids.length !== 1 || labels.some(([other, [id]]) => other !== token && id === ids[0]),
-  );
-  if (wrong.length > 0)
-    throw new DiscernError(
-      'LABELS_NOT_SINGLE_TOKENS',
-      `${name} does not have these reflection tokens as one token each: ${wrong.map(([token, ids]) => `${token} (${ids.length})`).join(', ')}`,
-      { hint: 'use a model that was trained to write them, such as selfrag_llama2_7b, or the critic prompted' },
-    );
-  const single = tokens.filter(([, ids]) => ids.length === 1);
-  return {
-    ids: new Map(single.map(([token, ids]) => [token, ids[0]!])),
-    labels: labels.map(([, ids]) => ids[0]!),
-    names: new Map(single.map(([token, ids]) => [ids[0]!, token])),
-  };
-}
-
 /** A language model with reflection tokens in this process. It gives the probabilities of all labels, from the whole vocabulary. */
 export function ggufTokenModel(options: GgufTokenModelOptions): TokenModel {
-  const { model, threads = 1, contextSize = 4096, sequences = 5, spelling = {} } = options;
+  const { model, threads = 1, contextSize = 2048, sequences = 2, spelling = {} } = options;
   const session = llamaSession({ model, threads, contextSize, sequences });
   let vocabulary: Vocabulary | null = null;
   const vocabularyIn = (engine: LlamaEngine) => (vocabulary ??= vocabularyOf(engine.model, model.name, spelling));
 
-  /**
-   * The prompt as token parts: control tokens by their ids, all else tokenised without them. A tokenizer that puts a space
-   * before a text does so behind each control token, as in the training of the published models.
-   */
-  function partsOf(engine: LlamaEngine, prompt: TokenPrompt, reserve: number): Token[][] {
-    const { ids } = vocabularyIn(engine);
-    const plain = (text: string) => (text === '' ? [] : engine.model.tokenize(text, false));
-    const values = Object.fromEntries(
-      Object.entries(prompt.values).map(([name, value]) => [name, inert(value, spelling)]),
-    );
-    const layout = prompt.pieces.map((piece) => [
-      'control' in piece ? { special: spelling[piece.control] ?? piece.control } : piece,
-    ]);
-    const fitted = fitValues(engine.model, layout, values, Object.keys(values), engine.contextSize - reserve);
-    const { bos, shouldPrependBosToken } = engine.model.tokens;
-    const parts: Token[][] = [bos !== null && shouldPrependBosToken ? [bos] : []];
-    let text = '';
-    const flush = () => {
-      parts.at(-1)!.push(...plain(text));
-      text = '';
-    };
-    let controls = false;
-    for (const piece of prompt.pieces) {
-      if ('control' in piece !== controls) {
-        flush();
-        parts.push([]);
-        controls = 'control' in piece;
-      }
-      if ('control' in piece) {
-        const id = ids.get(piece.control);
-        parts.at(-1)!.push(...(id === undefined ? plain(spelling[piece.control] ?? piece.control) : [id]));
-      } else text += 'text' in piece ? piece.text : fitted[piece.variable]!;
-    }
-    flush();
-    return parts
-      .filter((part) => part.length > 0)
-      .flatMap((part) =>
-        Array.from({ length: Math.ceil(part.length / PART) }, (_, i) => part.slice(i * PART, (i + 1) * PART)),
-      );
-  }
+  const partsOf = (engine: LlamaEngine, prompt: TokenPrompt, reserve: number) =>
+    promptParts(engine.model, prompt, vocabularyIn(engine), spelling, engine.contextSize - reserve);
 
   const topOf = ({ names, labels }: Vocabulary, { logits, logTotal }: Next) =>
     Object.fromEntries(labels.map((id) => [names.get(id)!, logits.get(id)! - logTotal]));
