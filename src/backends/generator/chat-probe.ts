@@ -1,6 +1,7 @@
 import type { BaseMessageLike } from '@langchain/core/messages';
 import { z } from 'zod';
 import type { Capabilities } from '../../contracts.ts';
+import { messageOf } from '../../errors.ts';
 import { getPrompt, renderPrompt } from '../../prompts.ts';
 
 export interface ProbeRequest {
@@ -24,9 +25,14 @@ export const PROBE_TOKENS = 16;
 /** From the most that any known server gives, to the fewest that all that have a limit give. */
 const TOPS = [20, 5, 0] as const;
 
-/** How a server turns down what it does not know or does not allow. */
-const REFUSED = new Set<unknown>([400, 403, 422, 501]);
-const isRefusal = (error: unknown): boolean => REFUSED.has((error as { status?: unknown } | null)?.status);
+const statusOf = (error: unknown): unknown => (error as { status?: unknown } | null)?.status;
+
+/** What a request that a server does not understand, or cannot fulfil, is answered with. */
+export const isRefusal = (error: unknown): boolean => [400, 422, 501].includes(statusOf(error) as number);
+
+/** A request that is turned down for the log-probabilities that it asks for; 403 is a wrong key too. */
+export const refusesLogprobs = (error: unknown): boolean =>
+  (isRefusal(error) || statusOf(error) === 403) && /log_?prob/i.test(messageOf(error));
 
 const Alternative = z.object({ token: z.string(), logprob: z.number(), id: z.number().nullish() });
 const Logprobs = z.object({ content: z.array(Alternative.extend({ top_logprobs: z.array(Alternative).nullish() })) });
@@ -104,7 +110,7 @@ function goesOn({ text }: Read): boolean | null {
 /** Null where it was refused. */
 const unlessRefused = (reply: Promise<unknown>): Promise<Read | null> =>
   reply.then(read).catch((error: unknown) => {
-    if (isRefusal(error)) return null;
+    if (isRefusal(error) || refusesLogprobs(error)) return null;
     throw error;
   });
 

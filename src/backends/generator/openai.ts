@@ -2,7 +2,7 @@ import type { Generator } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import { slugOf } from '../llama.ts';
 import { chatGenerator } from './chat.ts';
-import { PROBE_TOKENS } from './chat-probe.ts';
+import { isRefusal, PROBE_TOKENS, refusesLogprobs } from './chat-probe.ts';
 
 export interface OpenaiGeneratorOptions {
   readonly model: string;
@@ -18,9 +18,6 @@ export interface OpenaiGeneratorOptions {
 }
 
 const OPENAI_URL = 'https://api.openai.com/v1';
-
-/** What a request that a server does not understand is answered with. */
-const REFUSED = new Set<unknown>([400, 422]);
 
 async function library() {
   return import('@langchain/openai').catch((cause: unknown) => {
@@ -38,7 +35,15 @@ export function openaiGenerator(options: OpenaiGeneratorOptions): Generator {
   const { model, apiKey = '', concurrency = 4, retries = 2, timeoutMs = 60_000 } = options;
   const baseURL = options.baseUrl ?? OPENAI_URL;
   // Without a key the client would look for one in the environment.
-  const service = { model, apiKey: apiKey || 'none', configuration: { baseURL }, timeout: timeoutMs };
+  // The client's own log would print the key.
+  const service = {
+    model,
+    apiKey: apiKey || 'none',
+    configuration: { baseURL, logLevel: 'off' as const },
+    timeout: timeoutMs,
+  };
+  // Models that think refuse to tell them.
+  let givesLogprobs = true;
   return chatGenerator({
     id: `openai-${slugOf(model)}@1`,
     name: `${model} at ${new URL(baseURL).host}`,
@@ -62,25 +67,41 @@ export function openaiGenerator(options: OpenaiGeneratorOptions): Generator {
     },
     async connect({ maxTokens, temperature }) {
       const { ChatOpenAI } = await library();
-      const client = (n: number) =>
+      const make = (n: number, logprobs: boolean) =>
         new ChatOpenAI({
           ...service,
           maxTokens,
           temperature,
-          logprobs: true,
+          ...(logprobs && { logprobs }),
           ...(n > 1 && { n }),
           maxRetries: retries,
           maxConcurrency: concurrency,
         });
-      const single = client(1);
-      const clients = new Map([[1, single]]);
+      const clients = new Map<string, ReturnType<typeof make>>();
+      const client = (n: number, logprobs: boolean) => {
+        const key = `${n} ${logprobs}`;
+        const known = clients.get(key) ?? make(n, logprobs);
+        clients.set(key, known);
+        return known;
+      };
       return async (messages, { signal, seed, choices }) => {
-        if (choices === 1) return [await single.invoke(messages, { signal, seed })];
-        const several = clients.get(choices) ?? client(choices);
-        clients.set(choices, several);
-        const result = await several.generate([messages], { signal, seed }).catch((error: unknown) => {
+        const call = { signal, seed };
+        if (choices === 1) {
+          if (!givesLogprobs) return [await client(1, false).invoke(messages, call)];
+          return client(1, true)
+            .invoke(messages, call)
+            .then((reply) => [reply])
+            .catch(async (error: unknown) => {
+              if (!refusesLogprobs(error)) throw error;
+              const reply = await client(1, false).invoke(messages, call);
+              givesLogprobs = false;
+              return [reply];
+            });
+        }
+        const several = client(choices, givesLogprobs);
+        const result = await several.generate([messages], call).catch((error: unknown) => {
           // Some servers refuse to give several; whatever else is wrong shows again with one.
-          if (REFUSED.has((error as { status?: unknown } | null)?.status)) return null;
+          if (isRefusal(error) || refusesLogprobs(error)) return null;
           throw error;
         });
         return (result?.generations[0] ?? []).map(({ text, generationInfo }) => ({
