@@ -188,12 +188,15 @@ export type ConfigInput = z.input<typeof ConfigSchema>;
 export function parseConfig(input: unknown = {}): Config {
   const parsed = ConfigSchema.safeParse(input, { reportInput: true });
   if (!parsed.success) {
-    const given = (value: unknown) =>
-      value === undefined || typeof value === 'object' ? '' : `, got ${JSON.stringify(value)}`;
+    // An address may hold a password.
+    const given = (value: unknown, option: unknown) =>
+      value === undefined || typeof value === 'object' || option === 'baseUrl' ? '' : `, got ${JSON.stringify(value)}`;
     const list = parsed.error.issues.map(
-      ({ path, message, input: value }) => `${path.join('.') || 'config'}: ${message}${given(value)}`,
+      ({ path, message, input: value }) => `${path.join('.') || 'config'}: ${message}${given(value, path.at(-1))}`,
     );
-    throw new DiscernError('CONFIG_INVALID', list.join('; '), { details: { issues: parsed.error.issues } });
+    // What was given may be a key in the wrong place.
+    const issues = parsed.error.issues.map(({ input: _input, ...issue }) => issue);
+    throw new DiscernError('CONFIG_INVALID', list.join('; '), { details: { issues } });
   }
   const config = parsed.data;
   if (config.ingest.overlap >= config.ingest.size)
@@ -224,7 +227,8 @@ export function publicConfig(config: Config): Config {
     return `${protocol}//${host}${pathname.replace(/\/$/, '')}`;
   };
   const { retrieve, isRel, isSup, isUse, model } = config.critics;
-  const folder = (name: string | null) => name && lastPart(name);
+  // A composed critic, `cascade:mini,./mine/2`, keeps its form; each part loses its folder.
+  const folder = (name: string | null) => name && name.replace(/[^:,=*]+/g, (part) => lastPart(part));
   return {
     ...config,
     models: { ...config.models, dir: null, hub: address(config.models.hub) },
@@ -237,7 +241,7 @@ export function publicConfig(config: Config): Config {
     critics: {
       ...config.critics,
       baseUrl: config.critics.baseUrl === null ? null : address(config.critics.baseUrl),
-      outage: lastPart(config.critics.outage),
+      outage: folder(config.critics.outage) ?? '',
       shadow: folder(config.critics.shadow),
       retrieve: folder(retrieve),
       isRel: folder(isRel),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name } from './option.ts';
+import { address, name } from './option.ts';
 
 const MODELS = 'prompted, logprobs, decision, structured, sampled';
 
@@ -17,7 +17,7 @@ export const CriticsSchema = z.strictObject({
   model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
     'smollm2-135m-instruct',
   ),
-  baseUrl: z.url().nullable().default(null).meta({
+  baseUrl: address().nullable().default(null).meta({
     description: 'address of the server of critics that ask one, such as http://localhost:8080/v1',
   }),
   serverModel: name('model of a critic that asks a server, by its name there; none = the one that the server has')

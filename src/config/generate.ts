@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name } from './option.ts';
+import { address, name } from './option.ts';
 
 /** How answers are written. */
 export const GenerateSchema = z.strictObject({
@@ -9,8 +9,7 @@ export const GenerateSchema = z.strictObject({
     'smollm2-135m-instruct',
   ),
   serverModel: name('model of openai (its name on the server) or of langchain (provider:model)').default('gpt-4o-mini'),
-  baseUrl: z
-    .url()
+  baseUrl: address()
     .nullable()
     .default(null)
     .meta({ description: 'address of an OpenAI-compatible server; none = the default of its client' }),

@@ -135,14 +135,14 @@ describe('a key in the wrong place', () => {
       const baseUrl = form.replace('HOST', host).replace('KEY', CORE);
       for (const isRel of ['logprobs', 'decision']) {
         const { heard } = await run(PLAIN, { critics: { baseUrl, isRel } });
-        expect(heard).toContain(host);
+        expect(heard).toContain(form.includes('me:') ? 'must hold no user and no password' : host);
         expect(heard).not.toContain(CORE);
       }
     },
   );
 
   // CONFIG_INVALID keeps the whole group of options in `details.issues`.
-  it.fails('is not repeated from an option that there is not', async () => {
+  it('is not repeated from an option that there is not', async () => {
     const wrong: object = { critics: { apiKey: PLAIN } };
     const { heard } = await run(PLAIN, wrong);
     expect(heard).toContain('CONFIG_INVALID');
@@ -179,7 +179,7 @@ describe('the command line', () => {
   });
 
   // The client of OpenAI's interface prints its options then, and the key is one of them.
-  it.fails('prints it nowhere where the log of that client is turned on', async () => {
+  it('prints it nowhere where the log of that client is turned on', async () => {
     const { code, out, err } = await ask([], { OPENAI_LOG: 'debug' });
     expect([code, out.includes('Rollo ruled Normandy.')]).toEqual([0, true]);
     expect(`${out}${err}`).not.toContain(CORE);

@@ -123,9 +123,15 @@ describe('options', () => {
       models: { dir: '/home/ada/models', hub: 'https://ada:pass@mirror.test/hub/?token=abc' },
       embedder: { model: '/home/ada/models/own' },
       rerank: { backend: '/home/ada/critics/mine/2', model: './weights/cross-encoder/' },
-      critics: { model: './weights/critic.gguf', isRel: 'weights/mine/2', isSup: '..\\weights\\mine', isUse: 'mini@1' },
+      critics: {
+        shadow: 'cascade:mini,/home/ada/critics/nine',
+        model: './weights/critic.gguf',
+        isRel: 'weights/mine/2',
+        isSup: '..\\weights\\mine',
+        isUse: 'mini@1',
+      },
       gate: { entailment: '/home/ada/critics/nli', estimator: './weights/gate/1' },
-      generate: { model: 'C:\\Users\\ada\\big.gguf', baseUrl: 'http://ada:pass@localhost:1234/v1?key=abc' },
+      generate: { model: 'C:\\Users\\ada\\big.gguf', baseUrl: 'http://localhost:1234/v1?key=abc' },
     });
     const text = JSON.stringify(publicConfig(config));
     expect(text).not.toMatch(/home|Users|ada\b|pass|abc|weights[\\/]/);
@@ -134,6 +140,7 @@ describe('options', () => {
     expect(publicConfig(config).rerank).toMatchObject({ backend: '2', model: 'cross-encoder' });
     expect(publicConfig(config).critics).toMatchObject({
       retrieve: 'mini',
+      shadow: 'cascade:mini,nine',
       isRel: '2',
       isSup: 'mine',
       isUse: 'mini@1',
@@ -141,5 +148,11 @@ describe('options', () => {
     expect(publicConfig(config).gate).toMatchObject({ entailment: 'nli', estimator: '1' });
     expect(publicConfig(config).generate).toMatchObject({ model: 'big.gguf', baseUrl: 'http://localhost:1234/v1' });
     expect(parseConfig(publicConfig(config))).toEqual(publicConfig(config));
+  });
+
+  it('refuse an address with a password, and do not repeat it', () => {
+    const parse = () => parseConfig({ critics: { baseUrl: 'http://ada:pass@localhost:1234/v1' } });
+    expect(parse).toThrow('critics.baseUrl: must hold no user and no password');
+    expect(parse).not.toThrow('pass@');
   });
 });

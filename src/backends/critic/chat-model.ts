@@ -41,7 +41,8 @@ export function criticModel(options: CriticModelOptions): (limits: Limits) => Pr
       model,
       // Without a key the client would look for one in the environment.
       apiKey: apiKey || 'none',
-      ...(baseUrl !== null && { configuration: { baseURL: baseUrl } }),
+      // The client's own log would print the key.
+      configuration: { logLevel: 'off', ...(baseUrl !== null && { baseURL: baseUrl }) },
       maxRetries: retries,
       maxConcurrency: concurrency,
       timeout: timeoutMs,

@@ -6,11 +6,20 @@ import { undecidedCritique } from './composed.ts';
 /** What says that a critic cannot be asked at the moment; all else is a mistake to be told. */
 const OUTAGES = ['BACKEND_TIMEOUT', 'BACKEND_UNAVAILABLE', 'BACKEND_FAILED'] as const;
 
-/** A backend that can be asked but lacks what is needed is not out: it will be no better later. */
-const outageOf = (error: unknown): DiscernError | null =>
-  DiscernError.is(error) && OUTAGES.some((code) => code === error.code) && error.details.lacks === undefined
-    ? error
-    : null;
+/**
+ * A backend that can be asked but lacks what is needed, or refuses the request (a wrong key, an unknown model), is not
+ * out: it will be no better later.
+ */
+function outageOf(error: unknown): DiscernError | null {
+  if (!DiscernError.is(error) || !OUTAGES.some((code) => code === error.code)) return null;
+  const { lacks, status } = error.details;
+  const refused =
+    typeof status === 'number' &&
+    status >= 400 &&
+    ![408, 425, 429].includes(status) &&
+    (status < 500 || status === 501);
+  return lacks === undefined && !refused ? error : null;
+}
 
 /**
  * A critic with a policy for its outage: what it would have said is undecided, or another critic says it. Each critique
