@@ -250,6 +250,8 @@ describe('answers given again', () => {
     const swap = await openSwap(trace, contender(a), contender(critic('b@1', EAGER)), options);
     expect(swap.kinds).toEqual(['retrieve']);
     expect(await replaySwapped(swap, swap.b, { isRel: 1 }, {})).toMatchObject({ answered: true });
+    const fitted = await openSwap(trace, contender(a, 0.99), contender(critic('b@1', EAGER)), options);
+    expect(await replaySwapped(fitted, fitted.a, {}, {})).toMatchObject({ answered: true });
   });
 });
 

@@ -47,7 +47,7 @@ export interface Swap {
   readonly b: Heard;
   /** The tokens that change hands: those of A, or, where it has none, all that both predict. */
   readonly kinds: readonly ReflectionKind[];
-  /** Options of the replays; its isRel threshold is that of A. */
+  /** Options of the replays; its isRel threshold is that of A where isRel changes hands. */
   readonly change: ConfigInput;
   readonly states: readonly CriticState[];
 }
@@ -70,6 +70,7 @@ export async function openSwap(
   const both = KINDS.filter((kind) => a.critic.kinds.includes(kind) && b.critic.kinds.includes(kind));
   const present = both.filter((kind) => trace.backends[`critic.${kind}`] !== undefined);
   const ofA = present.filter((kind) => trace.backends[`critic.${kind}`] === a.critic.id);
+  const kinds = ofA.length > 0 ? ofA : present;
   const given = change.isRel?.threshold ?? null;
   const fitted = ofA.includes('isRel') ? null : a.isRelThreshold;
   const isRel = given ?? fitted ?? trace.config.isRel.threshold ?? 0;
@@ -79,8 +80,8 @@ export async function openSwap(
     trace,
     a: heardCritic(a.critic, now, facts),
     b: heardCritic(b.critic, now, facts),
-    kinds: ofA.length > 0 ? ofA : present,
-    change: { ...change, isRel: { ...change.isRel, threshold: isRel } },
+    kinds,
+    change: kinds.includes('isRel') ? { ...change, isRel: { ...change.isRel, threshold: isRel } } : change,
     states: requests
       .filter(({ kind }) => both.includes(kind))
       .map((request) => {
