@@ -67,12 +67,14 @@ export async function examine(options: ExamineOptions): Promise<Check[]> {
   const store = createModelStore({ ...config.models, offline: true });
   const shop = await makeParts({ config, own, keys, store, signal });
 
-  const partCheck = ({ options: named, result }: Made): Promise<Check> =>
-    'error' in result
-      ? look(named.join(', '), LOCAL_MS, async () => unmade(result.error))
-      : look(named.join(', '), isLocal(result.part) ? LOCAL_MS : timeoutMs, (within) =>
-          partFinding(result.part, result.notice, config, within),
-        );
+  function partCheck({ options: named, result }: Made): Promise<Check> {
+    const name = listed(named);
+    if ('error' in result) return look(name, LOCAL_MS, async () => unmade(result.error));
+    const { part, notice } = result;
+    return look(name, isLocal(part) ? LOCAL_MS : timeoutMs, (within) =>
+      partFinding(part, { option: named[0]!, notice, config, signal: within }),
+    );
+  }
 
   async function modelChecks(): Promise<{ checks: Check[]; missing: number }> {
     let missing = 0;
@@ -138,6 +140,15 @@ export async function examine(options: ExamineOptions): Promise<Check[]> {
   }
 }
 
+/** `critics.isRel, isSup`: a group is named once. */
+const listed = (options: readonly string[]): string =>
+  options
+    .map((option, i) => {
+      const group = option.slice(0, option.lastIndexOf('.') + 1);
+      return i > 0 && group !== '' && options[i - 1]!.startsWith(group) ? option.slice(group.length) : option;
+    })
+    .join(', ');
+
 /** Servers are asked once: whether it would have worked at the third try is not the question. */
 const hasty = (config: Config, timeoutMs: number): Config => ({
   ...config,
@@ -193,7 +204,7 @@ async function indexFinding(dir: string, config: Config, { embedder }: Workshop)
   try {
     const { passages, sources, search, note } = await opened.info();
     const found = `${passages} passages of ${sources} sources, made with this embedder; ${search} search: ${note}`;
-    return passages === 0 ? warning(found, 'discern ingest <files or folders> fills it') : ok(found);
+    return passages === 0 ? warning(found, 'fill it with `discern ingest <files or folders>`') : ok(found);
   } finally {
     await opened.close();
   }

@@ -36,7 +36,7 @@ export function nativeFinding(name: NativePackage, { version, problem }: NativeS
   if (problem === null) return ok(`${version}, works`);
   const instead = INSTEAD[name];
   const found = `${version === null ? '' : `${version} `}${problem}`;
-  const advice = `npm ${version === null ? 'install' : 'rebuild'} ${name}`;
+  const advice = `run \`npm ${version === null ? 'install' : 'rebuild'} ${name}\``;
   if (instead !== null) return warning(`${found}: ${instead}`, advice);
   if (needed) return failed(`${found}: a language model of this config needs it`, advice);
   return version === null ? ok(`${found}; nothing in this config needs it`) : warning(found, advice);

@@ -42,7 +42,7 @@ export async function modelFinding(
     const { files, dir } = await store.resolve(name, { signal });
     const count = Object.keys(files).length;
     const checked = plan.from === 'store' && plan.files.some(({ sha256 }) => sha256 !== null);
-    const how = checked ? 'checksums right' : 'nobody published checksums';
+    const how = checked ? 'checksums right' : 'no published checksums';
     return { finding: ok(`${count} ${count === 1 ? 'file' : 'files'} in ${dir}, ${how}`), missing: 0 };
   } catch (error) {
     if (plan.from === 'local' || !DiscernError.is(error)) return { finding: failure(error), missing: 0 };
@@ -50,7 +50,6 @@ export async function modelFinding(
     const bytes = plan.files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
     const from = sourcesOf(plan, models);
     const amount = bytes === 0 ? '' : ` ${sizeOf(bytes)}`;
-    const pull = `discern models pull ${name}`;
     if (from.length === 0)
       return {
         finding: failed(
@@ -59,7 +58,7 @@ export async function modelFinding(
         ),
         missing: 0,
       };
-    const advice = `${pull}: fetches${amount} from ${from.join(', or else ')}`;
+    const advice = `run \`discern models pull ${name}\`, which fetches${amount} from ${from.join(', or else ')}`;
     if (DiscernError.is(error, 'MODEL_CHECKSUM')) {
       const { path } = error.details;
       return {

@@ -17,17 +17,36 @@ export function unmade(error: unknown): Finding {
   return failure(error);
 }
 
+/** What to do about a server that refuses, by the status of its answer. */
+function advised(error: unknown, option: string): unknown {
+  if (!DiscernError.is(error, 'BACKEND_FAILED')) return error;
+  const group = option.includes('generate.') ? 'generate' : 'critics';
+  const { status } = error.details;
+  const hint =
+    status === 401 || status === 403
+      ? 'check the key, and that it may use this model'
+      : status === 404
+        ? `check --${group}.baseUrl, which often ends in /v1, and --${group}.serverModel`
+        : status === undefined
+          ? `start the server, or check --${group}.baseUrl`
+          : null;
+  return hint === null ? error : new DiscernError(error.code, error.message, { hint, cause: error });
+}
+
 /** Asks a part what it gives, and whether it can serve with it. */
-export async function partFinding(
+export const partFinding = (
   part: Part,
-  notice: string | null,
-  config: Config,
-  signal: AbortSignal,
-): Promise<Finding> {
+  { option, notice, config, signal }: { option: string; notice: string | null; config: Config; signal: AbortSignal },
+): Promise<Finding> =>
+  askedPart(part, notice, config, signal).catch((error: unknown) => {
+    throw isLocal(part) ? error : advised(error, option);
+  });
+
+async function askedPart(part: Part, notice: string | null, config: Config, signal: AbortSignal): Promise<Finding> {
   if ('fingerprint' in part) {
-    const { dimensions } = await part.fingerprint();
+    const [vector] = await part.embed([part.id], 'query', { signal });
     const slow = (await part.notice?.()) ?? null;
-    const found = `${part.id} works, ${dimensions} dimensions`;
+    const found = `${part.id} works, ${vector!.length} dimensions`;
     return slow === null ? ok(found) : warning(found, slow);
   }
   const capabilities = 'probe' in part ? await part.probe?.({ signal }) : undefined;
@@ -44,7 +63,7 @@ export async function partFinding(
       ...warning(`${part.id} works, but it is not the one named`, notice),
       ...(capabilities && { capabilities }),
     };
-  return finding ?? ok(`${part.id}, made`);
+  return finding ?? ok(`${part.id}, ready`);
 }
 
 function judged(part: Part, capabilities: Capabilities, config: Config): Finding {
@@ -59,11 +78,11 @@ function judged(part: Part, capabilities: Capabilities, config: Config): Finding
   return { ...(advice.length === 0 ? ok(found) : warning(found, advice.join('; '))), capabilities };
 }
 
-/** Whether the key of a service is there, never what it is. `urls`: where the parts that ask for it turn to. */
+/** Whether the key of a service is there, never what it is. `own`: only servers of one's own are asked with it. */
 export function keyFinding(key: string | undefined, own: boolean): Finding {
   if (key !== undefined && key !== '') return ok('set');
   return own
-    ? ok('not set, which many servers of one’s own do not mind')
+    ? ok('not set; many servers of your own need none')
     : failed('not set', 'set it in the environment: OPENAI_API_KEY');
 }
 
