@@ -7,6 +7,7 @@ import {
 import type { TokenModel } from '../../src/backends/reflection-tokens/token-model.ts';
 import { DiscernError, throwIfAborted } from '../../src/errors.ts';
 import { passageOf } from '../../src/testing/describe-critic.ts';
+import type { ScriptedModel } from '../../src/testing/llm-server.ts';
 import { overlapOracle } from '../../src/testing/scripted-critic.ts';
 import { sentences } from '../../src/text/sentences.ts';
 import { type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../src/types.ts';
@@ -114,3 +115,34 @@ export function scriptedTokenModel(say: (values: Values) => string = scriptedTex
     },
   };
 }
+
+/** Takes a prompt of the published format apart. */
+function valuesOf(prompt: string): { kind: ReflectionKind; values: Record<string, string> } | null {
+  const [, question, response] = /^### Instruction:\n([\s\S]*?)\n\n### Response:\n([\s\S]*)$/.exec(prompt) ?? [];
+  if (question === undefined || response === undefined) return null;
+  const evidence = /^([\s\S]*?)\[Retrieval\]<paragraph>([\s\S]*?)<\/paragraph>(?:\[Relevant\]([\s\S]*))?$/.exec(
+    response,
+  );
+  if (evidence) {
+    const [, answerSoFar = '', passage = '', segment] = evidence;
+    return {
+      kind: segment === undefined ? 'isRel' : 'isSup',
+      values: { question, answerSoFar, passage, segment: segment ?? '' },
+    };
+  }
+  const [before, answer] = response.split('[No Retrieval]');
+  if (answer === undefined) return { kind: 'retrieve', values: { question, answerSoFar: response } };
+  return { kind: 'isUse', values: { question, answerSoFar: before!, answer } };
+}
+
+/** A trained model: a label where one is asked for, or the next segment behind a passage or `[No Retrieval]`. */
+export const scriptedModel: ScriptedModel = (prompt) => {
+  const found = valuesOf(prompt);
+  if (found === null) return { next: { '[Retrieval]': 0.5, '[No Retrieval]': 0.3 } };
+  const { kind, values } = found;
+  const next = scriptedNext(requestOf(kind, values));
+  if (kind === 'isRel') return { next, text: scriptedText(values) };
+  const { passage: _, ...closedBook } = values;
+  if (kind === 'isUse' && values.answer === '') return { next, text: scriptedText(closedBook) };
+  return { next };
+};

@@ -5,40 +5,9 @@ import { type ServerTokenModelOptions, serverTokenModel } from '../../src/backen
 import { DiscernError } from '../../src/errors.ts';
 import { describeCritic, passageOf } from '../../src/testing/describe-critic.ts';
 import { describeGenerator } from '../../src/testing/describe-generator.ts';
-import { type LlmServer, llmServer, type ScriptedModel } from '../../src/testing/llm-server.ts';
-import type { CritiqueRequest, ReflectionKind } from '../../src/types.ts';
-import { requestOf, scriptedNext, scriptedSplit, scriptedText } from './reflection-tokens-fixtures.ts';
-
-/** Takes a prompt of the published format apart. */
-function valuesOf(prompt: string): { kind: ReflectionKind; values: Record<string, string> } | null {
-  const [, question, response] = /^### Instruction:\n([\s\S]*?)\n\n### Response:\n([\s\S]*)$/.exec(prompt) ?? [];
-  if (question === undefined || response === undefined) return null;
-  const evidence = /^([\s\S]*?)\[Retrieval\]<paragraph>([\s\S]*?)<\/paragraph>(?:\[Relevant\]([\s\S]*))?$/.exec(
-    response,
-  );
-  if (evidence) {
-    const [, answerSoFar = '', passage = '', segment] = evidence;
-    return {
-      kind: segment === undefined ? 'isRel' : 'isSup',
-      values: { question, answerSoFar, passage, segment: segment ?? '' },
-    };
-  }
-  const [before, answer] = response.split('[No Retrieval]');
-  if (answer === undefined) return { kind: 'retrieve', values: { question, answerSoFar: response } };
-  return { kind: 'isUse', values: { question, answerSoFar: before!, answer } };
-}
-
-/** A trained model: a label where one is asked for, or the next segment behind a passage or `[No Retrieval]`. */
-const model: ScriptedModel = (prompt) => {
-  const found = valuesOf(prompt);
-  if (found === null) return { next: { '[Retrieval]': 0.5, '[No Retrieval]': 0.3 } };
-  const { kind, values } = found;
-  const next = scriptedNext(requestOf(kind, values));
-  if (kind === 'isRel') return { next, text: scriptedText(values) };
-  const { passage: _, ...closedBook } = values;
-  if (kind === 'isUse' && values.answer === '') return { next, text: scriptedText(closedBook) };
-  return { next };
-};
+import { type LlmServer, llmServer } from '../../src/testing/llm-server.ts';
+import type { CritiqueRequest } from '../../src/types.ts';
+import { scriptedModel, scriptedNext, scriptedSplit } from './reflection-tokens-fixtures.ts';
 
 const SERVERS = {
   vllm: { kind: 'vllm' },
@@ -50,7 +19,7 @@ for (const [name, options] of Object.entries(SERVERS))
   describe(name, () => {
     let server: LlmServer;
     beforeAll(async () => {
-      server = await llmServer({ ...options, model, split: scriptedSplit });
+      server = await llmServer({ ...options, model: scriptedModel, split: scriptedSplit });
     });
     afterAll(() => server.close());
     const parts = () =>

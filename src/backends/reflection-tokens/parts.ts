@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { CallOptions, Critic, ExtendRequest, Generator } from '../../contracts.ts';
+import type { CallOptions, Capabilities, Critic, ExtendRequest, Generator } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
 import { fromPublished } from '../../reflection.ts';
 import { joinSegments } from '../../text/join.ts';
@@ -61,6 +61,8 @@ const keyOf = (request: CritiqueRequest) => JSON.stringify([request.kind, critiq
 export function reflectionParts(model: TokenModel, onClosed = () => {}): ReflectionParts {
   const kept = new LRUCache<string, Critique>({ max: KEPT });
   let users = 0;
+  let probed: Capabilities | null = null;
+  const probe = async (options: CallOptions = {}): Promise<Capabilities> => (probed ??= await model.probe(options));
 
   /** A part in use: its checks, and the model closed with the last one. */
   function use() {
@@ -100,8 +102,8 @@ export function reflectionParts(model: TokenModel, onClosed = () => {}): Reflect
         id: model.id,
         kinds: KINDS,
         predictsContinue: true,
-        prepare: async (options = {}) => void (await model.probe(options)),
-        probe: (options = {}) => model.probe(options),
+        prepare: async (options) => void (await probe(options)),
+        probe,
         async critique<K extends ReflectionKind>(
           requests: readonly CritiqueRequest<K>[],
           { signal }: CallOptions = {},
@@ -123,7 +125,7 @@ export function reflectionParts(model: TokenModel, onClosed = () => {}): Reflect
       return {
         id: model.id,
         abilities: { logprobs: true, closedBook: true, quotes: false },
-        probe: (options = {}) => model.probe(options),
+        probe,
         async extend(requests, options) {
           check(options.signal);
           if (requests.length === 0) return [];
