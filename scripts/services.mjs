@@ -1,5 +1,6 @@
-// Starts a real server of llama.cpp (the Python package xllamacpp) with the default language model, and runs the tests of
-// test/services against it. Python, the package and the model stay in a cache folder: DISCERN_SERVICES_DIR, or
+// Starts real servers of llama.cpp (the Python package xllamacpp) with the default language model, and runs the tests of
+// test/services against them: one as it is by default, and one with a single slot that keeps no prompt, so that nothing
+// that was asked before or beside a request changes its sums. Python, the package and the model stay in a cache folder: DISCERN_SERVICES_DIR, or
 // ~/.cache/discern-rag/services. Needs `npm run build` before, Python 3.10 or later, and a package index the first time.
 //
 //   npm run test:services                      fails where the server cannot be installed
@@ -14,9 +15,8 @@ import { fileURLToPath } from 'node:url';
 
 const VERSION = '2026.10.11549';
 const MODEL = 'smollm2-135m-instruct';
-/** Tokens of one slot and slots: small, so that the longest texts of the suites are cut soon. */
+/** Tokens of one slot: few, so that the longest texts of the suites are cut soon. */
 const CONTEXT = 512;
-const SLOTS = 2;
 const START_MS = 120_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -27,15 +27,18 @@ const ifPossible = words.includes('--if-possible');
 /** It ends when its standard input does, so it never outlives this script, however that ends. */
 const SERVER = `
 import os, sys, xllamacpp
-params = xllamacpp.CommonParams()
-params.model.path = sys.argv[1]
-params.port = 0
-params.n_ctx = int(sys.argv[2]) * int(sys.argv[3])
-params.n_parallel = int(sys.argv[3])
-params.n_gpu_layers = 0
-params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
-server = xllamacpp.Server(params)
-print('listening ' + server.listening_address, flush=True)
+def serve(slots, keep):
+    params = xllamacpp.CommonParams()
+    params.model.path = sys.argv[1]
+    params.port = 0
+    params.n_ctx = int(sys.argv[2]) * slots
+    params.n_parallel = slots
+    params.cache_prompt = keep
+    params.n_gpu_layers = 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
+    return xllamacpp.Server(params)
+servers = [serve(2, True), serve(1, False)]
+print('listening ' + ' '.join(server.listening_address for server in servers), flush=True)
 sys.stdin.read()
 os._exit(0)
 `;
@@ -111,36 +114,34 @@ const ended = (child) =>
 async function startServer(python, model) {
   const log = join(folder, 'server.log');
   const errors = openSync(log, 'w');
-  const args = ['-c', SERVER, model, String(CONTEXT), String(SLOTS)];
+  const args = ['-c', SERVER, model, String(CONTEXT)];
   const server = start(python, args, { stdio: ['pipe', 'pipe', errors] });
   closeSync(errors);
   const failed = ended(server).then((code) => {
     throw new Error(`the server ended with ${code}: ${readFileSync(log, 'utf8').slice(-2000)}`);
   });
   failed.catch(() => {});
-  const address = new Promise((resolve) => {
+  const addresses = new Promise((resolve) => {
     let said = '';
     server.stdout.setEncoding('utf8').on('data', (text) => {
       said += text;
-      const line = /^listening (\S+)$/m.exec(said);
-      if (line) resolve(line[1]);
+      const line = /^listening (\S+) (\S+)$/m.exec(said);
+      if (line) resolve(line.slice(1));
     });
   });
   const late = sleep(START_MS, null, { ref: false }).then(() => {
     throw new Error(`the server was not ready after ${START_MS} ms; its log is ${log}`);
   });
-  const url = await Promise.race([address, failed, late]);
+  const urls = await Promise.race([addresses, failed, late]);
+  const isHealthy = async (url) => {
+    const { ok } = await fetch(`${url}/health`).catch(() => ({ ok: false }));
+    return ok;
+  };
   const healthy = async () => {
-    while (
-      !(await fetch(`${url}/health`).then(
-        ({ ok }) => ok,
-        () => false,
-      ))
-    )
-      await sleep(200);
+    for (const url of urls) while (!(await isHealthy(url))) await sleep(200);
   };
   await Promise.race([healthy(), failed, late]);
-  return { server, url };
+  return { server, urls };
 }
 
 async function stop(child) {
@@ -159,12 +160,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 async function main() {
   const python = install();
   const model = await modelFile();
-  const { server, url } = await startServer(python, model);
-  console.log(`services: llama.cpp of xllamacpp ${VERSION} with ${MODEL} at ${url}`);
+  const { server, urls } = await startServer(python, model);
+  console.log(`services: llama.cpp of xllamacpp ${VERSION} with ${MODEL} at ${urls.join(' and ')}`);
   try {
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
     const args = [vitest, 'run', '--project', 'services', ...words.filter((word) => word !== '--if-possible')];
-    const env = { ...process.env, DISCERN_TEST_LLAMA_URL: url };
+    const env = { ...process.env, DISCERN_TEST_LLAMA_URLS: urls.join(' ') };
     return await ended(start(process.execPath, args, { cwd: root, env, stdio: 'inherit' }));
   } finally {
     await stop(server);
