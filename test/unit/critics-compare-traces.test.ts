@@ -163,23 +163,42 @@ describe('who is asked', () => {
     expect(ofB).toHaveLength(9); // The same way was taken, and nothing is asked twice.
   });
 
-  it('facts of a shadow are used; what it was not asked is asked', async () => {
+  /** Decided by A, and told to B as well. */
+  async function shadowed(b: Critic): Promise<Trace> {
+    const a = critic('a@1', CAREFUL);
+    const critics = { retrieve: a, isRel: a, isSup: a, isUse: a };
+    const parts = { ...partsOf({ passages, critics, withContext: scriptedGenerator() }), shadow: b };
+    return asRead(await answerQuestion(question, parts, configOf(config)));
+  }
+
+  it('what a shadow said in the trace is not asked again, and what it was not asked is', async () => {
     const asked: CritiqueRequest[] = [];
-    const trace = asRead(await answerWith(critic('a@1', CAREFUL)));
-    const shadow = asRead(await answerWith(critic('b@1', EAGER)));
-    const facts = shadow.facts.filter(
-      ({ role, value }) => role === 'critique' && JSON.stringify(value).includes('isRel'),
+    const trace = await shadowed(critic('b@1', EAGER));
+    const b = critic('b@1', EAGER, asked);
+    const swap = await openSwap(trace, contender(critic('a@1', CAREFUL)), contender(b), options);
+    const compared = await askBoth(swap.states, swap.a.critic, swap.b.critic, {});
+    expect([compared.length, asked.length]).toEqual([9, 0]);
+    expect(swap.b.cost()).toMatchObject({ requests: 9, recorded: 9, calls: 0 });
+    expect(compared[1]).toMatchObject({ a: { probs: { relevant: 0.8 } }, b: { probs: { relevant: 0.4 } } });
+    const other = { kind: 'isUse', question, answer: 'another answer' } as const;
+    const known = compared[1]!.request;
+    expect((await swap.b.critic.critique([other, known])).map(({ kind }) => kind)).toEqual(['isUse', 'isRel']);
+    expect(asked).toEqual([other]);
+    // Without B at hand, its words in the trace serve as well.
+    const alone = recordedCritic('b@1', [trace])!;
+    expect([alone.kinds.length, alone.predictsContinue]).toEqual([4, false]);
+    const again = await openSwap(trace, contender(critic('a@1', CAREFUL)), contender(alone), options);
+    expect((await askBoth(again.states, again.a.critic, again.b.critic, {})).map(({ b: said }) => said)).toEqual(
+      compared.map(({ b: said }) => said),
     );
-    const b = heardCritic(
-      critic('b@1', EAGER, asked),
-      () => 0,
-      factSource({ ...trace, facts: [...trace.facts, ...facts] }),
-    );
-    const request = { kind: 'isRel', question, passage: passages[0]! } as const;
-    const said = await b.critic.critique([{ kind: 'retrieve', question, answerSoFar: '' }, request]);
-    expect(said.map(({ kind }) => kind)).toEqual(['retrieve', 'isRel']);
-    expect(asked.map(({ kind }) => kind)).toEqual(['retrieve']);
-    expect(b.cost()).toMatchObject({ requests: 2, recorded: 1, calls: 1 });
+  });
+
+  it('a shadow that failed is undecided', async () => {
+    const broken: Critic = { ...critic('b@1', EAGER), critique: () => Promise.reject(new Error('gone')) };
+    const trace = await shadowed(broken);
+    const swap = await openSwap(trace, contender(critic('a@1', CAREFUL)), contender(broken), options);
+    const compared = await askBoth(swap.states, swap.a.critic, swap.b.critic, {});
+    expect(compared.map(({ b }) => b.undecided !== undefined)).toEqual(Array.from({ length: 9 }, () => true));
   });
 
   it('a critic of facts alone: its tokens follow from them, and a state without one is left out', async () => {

@@ -19,25 +19,26 @@ export interface Contender {
   readonly isRelThreshold: number | null;
 }
 
-const SaidKind = z.looseObject({ kind: z.enum(KINDS) });
+const SaidFact = z.looseObject({ kind: z.enum(KINDS), probs: z.record(z.string(), z.number()) });
 
 /** A critic of this id that speaks from the facts of traces alone. Null where none holds a word of it. */
 export function recordedCritic(id: string, traces: readonly Trace[]): Critic | null {
-  const kinds = new Set(
-    traces.flatMap(({ facts }) =>
-      facts.flatMap(({ role, backend, value }) => {
-        const said = role === 'critique' && backend === id ? SaidKind.safeParse(value) : null;
-        return said?.success ? [said.data.kind] : [];
-      }),
-    ),
+  const said = traces.flatMap(({ facts }) =>
+    facts.flatMap(({ role, backend, value }) => {
+      const fact = role === 'critique' && backend === id ? SaidFact.safeParse(value) : null;
+      return fact?.success ? [fact.data] : [];
+    }),
   );
-  if (kinds.size === 0) return null;
-  const predictsContinue = traces.some(({ backends, abilities }) =>
+  if (said.length === 0) return null;
+  const kinds = KINDS.filter((kind) => said.some((fact) => fact.kind === kind));
+  const isDeclared = traces.some(({ backends, abilities }) =>
     Object.entries(abilities).some(([role, able]) => backends[role] === id && able.predictsContinue === true),
   );
   const critique = () =>
     Promise.reject(new DiscernError('REPLAY_FACT_MISSING', `${id} speaks from facts alone, and was not asked this`));
-  return { id, kinds: KINDS.filter((kind) => kinds.has(kind)), predictsContinue, critique, close: async () => {} };
+  // Of a shadow no trace says whether it can say `continue`: it has done so, or it is taken for one that cannot.
+  const predictsContinue = isDeclared || said.some(({ probs }) => (probs.continue ?? 0) > 0);
+  return { id, kinds, predictsContinue, critique, close: async () => {} };
 }
 
 /** A trace in which one critic takes the place of another. */
