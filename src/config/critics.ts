@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { address, name } from './option.ts';
 
-const MODELS = 'prompted, logprobs, decision, structured, sampled';
+const MODELS = 'prompted, reflection-tokens, logprobs, decision, structured, sampled';
 
 const criticName = (token: string, names: string) =>
   name(
@@ -14,7 +14,7 @@ export const CriticsSchema = z.strictObject({
   isRel: criticName('IsREL', `embedding, ${MODELS}`).nullable().default('mini'),
   isSup: criticName('IsSUP', `embedding, ${MODELS}`).nullable().default('mini'),
   isUse: criticName('IsUSE', MODELS).nullable().default('mini'),
-  model: name('language model of prompted critics: a name of the manifest, a hub path or a file').default(
+  model: name('language model of prompted and reflection-tokens: a name of the manifest, a hub path or a file').default(
     'smollm2-135m-instruct',
   ),
   baseUrl: address().nullable().default(null).meta({

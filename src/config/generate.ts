@@ -5,9 +5,9 @@ import { address, name } from './option.ts';
 export const GenerateSchema = z.strictObject({
   withContext: name('generator that answers from passages').nullable().default('quote'),
   closedBook: name('generator that answers without passages').nullable().default('gguf'),
-  model: name('language model file for gguf and for rewriting: a name of the manifest, a hub path or a file').default(
-    'smollm2-135m-instruct',
-  ),
+  model: name(
+    'language model file for gguf, reflection-tokens and rewriting: a name of the manifest, a hub path or a file',
+  ).default('smollm2-135m-instruct'),
   serverModel: name('model of openai (its name on the server) or of langchain (provider:model)').default('gpt-4o-mini'),
   baseUrl: address()
     .nullable()

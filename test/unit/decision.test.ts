@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DecisionCriticOptions, decisionCritic } from '../../src/backends/critic/decision.ts';
+import { type ConfigInput, parseConfig } from '../../src/config.ts';
 import { DiscernError } from '../../src/errors.ts';
+import { createCritic, type PresetContext } from '../../src/presets.ts';
 import { getPrompt } from '../../src/prompts.ts';
 import { passageOf } from '../../src/testing/describe-critic.ts';
+import { llmServer } from '../../src/testing/llm-server.ts';
 import type { CritiqueRequest } from '../../src/types.ts';
 
 interface Sent {
@@ -516,5 +519,31 @@ describe('decision critic, what is asked together', () => {
     await expect(critic.critique(requests)).rejects.toSatisfy(isFailure('400'));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(count).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('decision critic, by its name', () => {
+  const named = (critics: ConfigInput['critics']) =>
+    createCritic('decision', {
+      config: parseConfig({ critics }),
+      keys: { openai: 'sk-decide' },
+    } as unknown as PresetContext);
+
+  it('asks the server of the config, with its key and dialect', async () => {
+    const server = await llmServer({
+      kind: 'decisions',
+      key: 'sk-decide',
+      decide: ({ options }) => options.map(() => 1 / options.length),
+    });
+    const { critic } = await named({ baseUrl: `${server.url}/v1`, serverModel: 'gpt-6-luna', dialect: 'decisions' });
+    const [critique] = await critic.critique([isSup]);
+    expect(critique!.probs).toEqual({ fully: 1 / 3, partially: 1 / 3, none: 1 / 3 });
+    expect(server.requests.map(({ path, body }) => [path, body.model])).toEqual([['/v1/decisions', 'gpt-6-luna']]);
+    await critic.close();
+    await server.close();
+  });
+
+  it('needs one', async () => {
+    await expect(named({})).rejects.toSatisfy((error) => DiscernError.is(error, 'CONFIG_INVALID'));
   });
 });
