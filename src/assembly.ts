@@ -131,7 +131,8 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
   async function generatorOf(name: string | null, current: Config): Promise<Generator | null> {
     if (name === null) return null;
     const { model, serverModel, baseUrl, quoteRanker } = current.generate;
-    const key = `generator ${JSON.stringify([name, model, serverModel, baseUrl, quoteRanker])}`;
+    const { baseUrl: address, serverModel: remote } = current.critics;
+    const key = `generator ${JSON.stringify([name, model, serverModel, baseUrl, quoteRanker, address, remote])}`;
     return shelf.once(key, async (own) => own(await createGenerator(name, contextOf(current))));
   }
 
