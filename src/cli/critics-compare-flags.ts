@@ -12,6 +12,8 @@ export interface CompareFlags {
   readonly b: string;
   readonly data?: readonly string[];
   readonly traces?: readonly string[];
+  readonly aConfig?: string;
+  readonly bConfig?: string;
   readonly answers?: string;
   readonly head: readonly string[];
   readonly lang?: string;
@@ -42,7 +44,8 @@ export interface ComparedAll {
   readonly name: string | null;
 }
 
-export type Opener = (name: string) => Promise<OpenedCritic>;
+/** Opens one of the two, with its own options. */
+export type Opener = (side: 'a' | 'b') => Promise<OpenedCritic>;
 
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
 

@@ -79,8 +79,8 @@ function kindLines(kind: string, figures: KindComparison, report: ComparisonRepo
 function decisionLines(kind: string, decisions: Decisions, { transfer }: ComparisonReport): string[] {
   const { a, n, questions, fitted, variants } = decisions;
   const rights = a.right === null ? [] : ['right'];
-  const cells = ({ threshold, kept, flips, lost, gained, right }: Flips) => [
-    ...[limit(threshold), mean(kept), interval(flips), mean(lost), mean(gained)],
+  const cells = ({ threshold, kept, flips, lost, gained, kappa, right }: Flips) => [
+    ...[limit(threshold), mean(kept), interval(flips), mean(lost), mean(gained), mean(kappa)],
     ...(a.right === null ? [] : [interval(right)]),
   ];
   const verb = kind === 'retrieve' ? 'retrieves' : 'keeps';
@@ -88,8 +88,8 @@ function decisionLines(kind: string, decisions: Decisions, { transfer }: Compari
   return [
     `  decisions on ${count(n, 'state')} of ${count(questions, 'question')}${carried}`,
     ...columns([
-      ['', 'threshold', verb, 'flips', `only A ${verb}`, `only B ${verb}`, ...rights].map(style.dim),
-      ['A', limit(a.threshold), mean(a.kept), '', '', '', ...(a.right === null ? [] : [interval(a.right)])],
+      ['', 'threshold', verb, 'flips', `only A ${verb}`, `only B ${verb}`, 'kappa', ...rights].map(style.dim),
+      ['A', limit(a.threshold), mean(a.kept), '', '', '', '', ...(a.right === null ? [] : [interval(a.right)])],
       ...VARIANTS.flatMap((name) => (variants[name] === null ? [] : [[`B, ${name}`, ...cells(variants[name])]])),
     ]),
   ];

@@ -25,9 +25,9 @@ export async function compareRows(
     { data, head: heads, source: [], excludeSource: [], lang, limit, seed: flags.seed },
     context,
   );
-  const a = await open(flags.a);
+  const a = await open('a');
   try {
-    const b = await open(flags.b);
+    const b = await open('b');
     try {
       const thresholds = {
         ...{ retrieve: config.retrieve.threshold, isRel: config.isRel.threshold ?? a.isRelThreshold ?? 0 },

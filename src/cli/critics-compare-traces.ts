@@ -46,9 +46,9 @@ export async function compareTraces(
   const traces = await readTraces(flags.traces, settings);
   const golds = flags.answers === undefined ? new Map<string, string[]>() : await readAnswers(flags.answers);
   const of = traces.map(({ trace }) => trace);
-  const a = await openOrRecorded(flags.a, of, context, open);
+  const a = await openOrRecorded('a', flags.a, of, context, open);
   try {
-    const b = await openOrRecorded(flags.b, of, context, open);
+    const b = await openOrRecorded('b', flags.b, of, context, open);
     try {
       return await compareOn(traces, golds, a, b, settings, context);
     } finally {
@@ -60,13 +60,14 @@ export async function compareTraces(
 }
 
 async function openOrRecorded(
+  side: 'a' | 'b',
   name: string,
   traces: readonly Trace[],
   { note }: CliContext,
   open: Opener,
 ): Promise<Opened> {
   try {
-    const { critic, isRelThreshold, close } = await open(name);
+    const { critic, isRelThreshold, close } = await open(side);
     return { critic, isRelThreshold, name, close };
   } catch (error) {
     const critic = DiscernError.is(error, 'BACKEND_UNKNOWN') ? recordedCritic(name, traces) : null;

@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { type ConfigInput, parseConfig } from '../config.ts';
 import type { openCritic } from '../critics.ts';
 import { DiscernError, messageOf } from '../errors.ts';
 import { flipRecords, swapConfig } from '../evaluate/critics/compare-report.ts';
+import { mergeConfig } from '../replay.ts';
 import { REFLECTIONS } from '../types.ts';
 import { type CliContext, configOf } from './context.ts';
 import { type CompareFlags, checkFlags, type Opener } from './critics-compare-flags.ts';
@@ -32,6 +34,8 @@ export function registerCriticsCompare(group: Command, context: CliContext, open
     .requiredOption('--b <name>', 'the critic that is to take its place, named likewise')
     .option('--data <file...>', 'labelled rows as JSONL, .gz or not')
     .option('--traces <file...>', 'traces that `discern run` recorded, one a line, .gz or not')
+    .option('--a-config <file>', 'JSON file with options of A alone, such as another critics.model')
+    .option('--b-config <file>', 'the same of B; --config-out takes it over')
     .option('--answers <file>', 'gold answers to the questions of the traces: JSONL with question and answers')
     .option('--head <list>', `only these of ${Object.keys(REFLECTIONS).join(', ')}`, list, [])
     .option('--lang <code>', 'only rows of this language, such as en')
@@ -54,10 +58,12 @@ async function run(flags: CompareFlags, self: Command, context: CliContext, open
   const { environment, signal, note, print } = context;
   const config = configOf(self, context);
   const settings = checkFlags(flags, config, changedOptions(self.optsWithGlobals()));
-  const opener: Opener = (name) => {
+  const ofSide = { a: optionsOf(flags.aConfig), b: optionsOf(flags.bConfig) };
+  const opener: Opener = async (side) => {
     const models = showProgress();
-    return open(name, {
-      ...{ config, keys: environment.keys, signal },
+    const own = parseConfig(mergeConfig(config, ofSide[side]));
+    return open(flags[side], {
+      ...{ config: own, keys: environment.keys, signal },
       ...{ onModelProgress: models.update, onNotice: note },
     }).finally(models.end);
   };
@@ -66,7 +72,8 @@ async function run(flags: CompareFlags, self: Command, context: CliContext, open
     traces === undefined
       ? await compareRows({ ...flags, data: data! }, settings, context, opener)
       : await compareTraces({ ...flags, traces }, settings, context, opener);
-  const swapped = swapConfig(report, name);
+  const thresholds = swapConfig(report, name);
+  const swapped = thresholds && mergeConfig(name === null ? {} : ofSide.b, thresholds);
   if (flags.configOut !== undefined) {
     if (swapped === null)
       throw new DiscernError('INPUT_INVALID', 'no threshold was carried over, so there is nothing for --config-out', {
@@ -82,6 +89,9 @@ async function run(flags: CompareFlags, self: Command, context: CliContext, open
   }
   print(flags.json ? JSON.stringify(report, null, 2) : comparisonLines(report, swapped).join('\n'));
 }
+
+const optionsOf = (path: string | undefined): ConfigInput =>
+  path === undefined ? {} : changedOptions({ config: path });
 
 function makeFolder(path: string): void {
   try {

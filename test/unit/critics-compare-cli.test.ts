@@ -27,20 +27,21 @@ const reading = (id: string, place: number, kinds?: readonly ReflectionKind[], a
   );
 
 async function compare(args: readonly string[], critics: Readonly<Record<string, Partial<OpenedCritic>>> = {}) {
-  const closed: string[] = [];
+  const [closed, models]: [string[], string[]] = [[], []];
   const known: Record<string, Partial<OpenedCritic>> = {
     one: { critic: reading('one@1', 0), isRelThreshold: 0.5 },
     two: { critic: reading('two@1', 1), isRelThreshold: 0.3 },
     ...critics,
   };
   const register = (program: Command, context: CliContext) =>
-    registerCritics(program, context, async (name) => {
+    registerCritics(program, context, async (name, { config }) => {
+      models.push(`${name} ${config.critics.model}`);
       const parts = known[name];
       if (parts === undefined) throw new DiscernError('BACKEND_UNKNOWN', `no critic is called "${name}"`);
       return opened({ ...parts, close: async () => void closed.push(name) });
     });
   const run = await runCommand(register, ['critics', 'compare', '--a', 'one', '--b', 'two', ...args]);
-  return { ...run, closed };
+  return { ...run, closed, models };
 }
 
 /** A says 0.05 to 0.95 and B half of that; labelled relevant from 0.6 on. */
@@ -77,11 +78,11 @@ describe('discern critics compare on rows', () => {
         relevant    0                10
         irrelevant  0                10
         decisions on 10 states of 10 questions; threshold by quantile on 10 other states
-                        threshold  keeps  flips                 only A keeps  only B keeps  right
-        A               0.5        0.800                                                    0.800 [0.500, 1.000]
-        B, unchanged    0.5        0.000  0.800 [0.500, 1.000]  0.800         0.000         0.400 [0.100, 0.700]
-        B, own          0.3        0.600  0.200 [0.000, 0.500]  0.200         0.000         1.000 [1.000, 1.000]
-        B, transferred  0.325      0.400  0.400 [0.100, 0.700]  0.400         0.000         0.800 [0.500, 1.000]
+                        threshold  keeps  flips                 only A keeps  only B keeps  kappa  right
+        A               0.5        0.800                                                           0.800 [0.500, 1.000]
+        B, unchanged    0.5        0.000  0.800 [0.500, 1.000]  0.800         0.000         0.000  0.400 [0.100, 0.700]
+        B, own          0.3        0.600  0.200 [0.000, 0.500]  0.200         0.000         0.545  1.000 [1.000, 1.000]
+        B, transferred  0.325      0.400  0.400 [0.100, 0.700]  0.400         0.000         0.286  0.800 [0.500, 1.000]
         source  n   same label  kappa  |A - B|  decisions  flips, unchanged  flips, own  flips, transferred
         x       10  0.500       0.000  0.250    4          1.000             0.250       0.500
         y       10  0.500       0.000  0.250    6          0.667             0.167       0.333
@@ -115,6 +116,27 @@ describe('discern critics compare on rows', () => {
       b: { label: 'irrelevant', number: 0.275 },
       kept: { a: true, unchanged: false, own: false, transferred: 0.275 > threshold },
     });
+  });
+
+  it('each may have options of its own, and those of B go where it goes', async () => {
+    const own = fileWith('b.json', JSON.stringify({ critics: { model: 'second' } }));
+    const file = fileWith('config.json', '');
+    const { models } = await compare([
+      '--data',
+      data,
+      '--critics.model',
+      'first',
+      '--b-config',
+      own,
+      '--config-out',
+      file,
+    ]);
+    expect(models).toEqual(['one first', 'two second']);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
+      ...{ critics: { model: 'second', isRel: 'two' }, isRel: { threshold: 0.325 } },
+    });
+    const third = await compare(['--data', data, '--a-config', own]);
+    expect(third.models).toEqual(['one second', 'two smollm2-135m-instruct']);
   });
 
   it('--transfer calibration, --head, --rows and --lang', async () => {
@@ -198,11 +220,11 @@ describe('discern critics compare on traces', () => {
         relevant    4                4
         irrelevant  0                8
         decisions on 8 states of 4 questions; threshold by quantile on 8 other states
-                        threshold  keeps  flips                 only A keeps  only B keeps
+                        threshold  keeps  flips                 only A keeps  only B keeps  kappa
         A               0.5        0.500
-        B, unchanged    0.5        0.250  0.250 [0.000, 0.500]  0.250         0.000
-        B, own          0.3        0.500  0.000 [0.000, 0.000]  0.000         0.000
-        B, transferred  0.25       0.500  0.000 [0.000, 0.000]  0.000         0.000
+        B, unchanged    0.5        0.250  0.250 [0.000, 0.500]  0.250         0.000         0.500
+        B, own          0.3        0.500  0.000 [0.000, 0.000]  0.000         0.000         1.000
+        B, transferred  0.25       0.500  0.000 [0.000, 0.000]  0.000         0.000         1.000
 
       isSup: 8 states of 8 questions
         same label                              0.500 [0.125, 0.875]

@@ -167,19 +167,20 @@ describe('decisions', () => {
     const { unchanged } = decisions!.variants;
     expect(unchanged).toMatchObject({
       ...{ threshold: 0.5, kept: { mean: 0 }, flips: { mean: 0.5, n: 10 }, lost: { mean: 0.5 }, gained: { mean: 0 } },
-      right: { mean: 0.7 },
+      ...{ kappa: { mean: 0 }, right: { mean: 0.7 } },
     });
   });
 
   it("B's own threshold of 0.2 keeps from 0.45 on", () => {
     expect(decisions!.variants.own).toMatchObject({
       ...{ threshold: 0.2, kept: { mean: 0.6 }, flips: { mean: 0.1 }, lost: { mean: 0 }, gained: { mean: 0.1 } },
+      kappa: { mean: 0.8 }, // By chance 0.5 * 0.4 + 0.5 * 0.6 would flip; 0.1 does.
     });
   });
 
   it('the threshold that keeps as many stands between 0.225 and 0.275, and nothing flips', () => {
     expect(decisions!.variants.transferred).toMatchObject({
-      ...{ threshold: 0.25, kept: { mean: 0.5 }, flips: { mean: 0 }, right: { mean: 0.8 } },
+      ...{ threshold: 0.25, kept: { mean: 0.5 }, flips: { mean: 0 }, kappa: { mean: 1 }, right: { mean: 0.8 } },
     });
   });
 

@@ -1,3 +1,4 @@
+import { confusionOf, kappa } from '../metrics/confusion.ts';
 import {
   type Figure,
   isRight,
@@ -24,6 +25,8 @@ export interface Flips {
   /** Kept by A alone, and by B alone. */
   readonly lost: Figure;
   readonly gained: Figure;
+  /** Agreement of the decisions beyond what their rates make by chance: 0 where B might as well draw lots at its rate. */
+  readonly kappa: Figure;
   /** Share of the labelled states that are decided by their label. */
   readonly right: Figure;
 }
@@ -128,9 +131,16 @@ function flipsOf(pairs: readonly Pair[], threshold: number | null, seed: number)
     flips: shareOf(drawn, (pair) => keptByA(pair) !== keptByB(pair)),
     lost: shareOf(drawn, (pair) => keptByA(pair) && !keptByB(pair)),
     gained: shareOf(drawn, (pair) => !keptByA(pair) && keptByB(pair)),
+    kappa: kappaOf(drawn, keptByB),
     right: rightShare(drawn, keptByB),
   }));
   return { threshold: threshold ?? onlyThreshold(pairs), ...figures };
+}
+
+function kappaOf(pairs: readonly Pair[], keptByB: (pair: Pair) => boolean): number | null {
+  const place = (kept: boolean) => (kept ? 0 : 1);
+  const [a, b] = [pairs.map((pair) => place(keptByA(pair))), pairs.map((pair) => place(keptByB(pair)))];
+  return pairs.length === 0 ? null : kappa(confusionOf(a, b, 2));
 }
 
 const rightShare = (pairs: readonly Pair[], kept: (pair: Pair) => boolean): number | null =>
