@@ -7,6 +7,7 @@ import { langchainCalls, nameOf } from '../langchain/calls.ts';
 import { type Limits, modelsOf } from '../langchain/limits.ts';
 import { slugOf } from '../llama.ts';
 import { askFitting, messagesOf } from '../server/route-text.ts';
+import { valuesOf } from './request-values.ts';
 
 export interface ChatCriticOptions<M extends object> {
   /** A chat model of LangChain, used as it is; or what makes one with these limits. */
@@ -39,19 +40,6 @@ interface ChatCriticParts<M> {
 }
 
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
-
-function valuesOf(request: CritiqueRequest): Record<string, string> {
-  switch (request.kind) {
-    case 'retrieve':
-      return { question: request.question, answerSoFar: request.answerSoFar };
-    case 'isRel':
-      return { question: request.question, passage: request.passage.text };
-    case 'isSup':
-      return { question: request.question, passage: request.passage.text, segment: request.segment };
-    case 'isUse':
-      return { question: request.question, answer: request.answer };
-  }
-}
 
 /** A time-out and a server that is not there, as LangChain's clients tell them; null for all else. */
 function outageOf(error: unknown, name: string): DiscernError | null {

@@ -8,6 +8,7 @@ import type { ServerClient } from '../server/client.ts';
 import { type FoundRoute, findRoute, idsOf, type RouteName } from '../server/route-find.ts';
 import type { FirstToken, LabelRoute } from '../server/route-types.ts';
 import { critiqueOfReading, readLabels } from './logprobs-labels.ts';
+import { LABEL_PROMPTS, valuesOf } from './request-values.ts';
 
 export interface LogprobsCriticOptions {
   /** The server, by its address without `/v1`. Closed with the critic. */
@@ -23,22 +24,7 @@ export interface LogprobsCriticOptions {
   readonly prompts?: Readonly<Partial<Record<ReflectionKind, Prompt>>>;
 }
 
-const PROMPT_IDS = { retrieve: 'retrieve@1', isRel: 'is-rel@1', isSup: 'is-sup@1', isUse: 'is-use@1' } as const;
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
-
-/** The values of a request, the most important one first. */
-function valuesOf(request: CritiqueRequest): Record<string, string> {
-  switch (request.kind) {
-    case 'retrieve':
-      return { question: request.question, answerSoFar: request.answerSoFar };
-    case 'isRel':
-      return { question: request.question, passage: request.passage.text };
-    case 'isSup':
-      return { question: request.question, segment: request.segment, passage: request.passage.text };
-    case 'isUse':
-      return { question: request.question, answer: request.answer };
-  }
-}
 
 /** What is asked to find out what a server gives. */
 const SAMPLE = { question: 'How high is Mount Everest?', passage: 'Mount Everest is 8,849 metres high.' };
@@ -60,10 +46,9 @@ export function logprobsCritic({
   top = 20,
   prompts = {},
 }: LogprobsCriticOptions): Critic {
-  const used = Object.fromEntries(KINDS.map((kind) => [kind, prompts[kind] ?? getPrompt(PROMPT_IDS[kind])])) as Record<
-    ReflectionKind,
-    Prompt
-  >;
+  const used = Object.fromEntries(
+    KINDS.map((kind) => [kind, prompts[kind] ?? getPrompt(LABEL_PROMPTS[kind])]),
+  ) as Record<ReflectionKind, Prompt>;
   const words = [...new Set(KINDS.flatMap((kind) => Object.keys(used[kind].labels)))];
   const id = `logprobs-${slugOf(model ?? client.name)}@1`;
   const who = model === null ? `the model at ${client.name}` : `${model} at ${client.name}`;

@@ -6,6 +6,7 @@ import { critiqueOf, type LabelLogprobs } from '../../reflection.ts';
 import { type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { slugOf } from '../llama.ts';
 import { labelReader } from '../llama-labels.ts';
+import { LABEL_PROMPTS, valuesOf } from './request-values.ts';
 
 export interface PromptedCriticOptions {
   readonly model: ResolvedModel;
@@ -16,22 +17,7 @@ export interface PromptedCriticOptions {
   readonly prompts?: Readonly<Partial<Record<ReflectionKind, Prompt>>>;
 }
 
-const PROMPT_IDS = { retrieve: 'retrieve@1', isRel: 'is-rel@1', isSup: 'is-sup@1', isUse: 'is-use@1' } as const;
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
-
-/** The values of a request, the most important one first: the last is cut first where the prompt is too long. */
-function valuesOf(request: CritiqueRequest): Record<string, string> {
-  switch (request.kind) {
-    case 'retrieve':
-      return { question: request.question, answerSoFar: request.answerSoFar };
-    case 'isRel':
-      return { question: request.question, passage: request.passage.text };
-    case 'isSup':
-      return { question: request.question, segment: request.segment, passage: request.passage.text };
-    case 'isUse':
-      return { question: request.question, answer: request.answer };
-  }
-}
 
 /**
  * Any instruct model as a critic of all four kinds. It reads the probabilities of the label tokens at the place of the answer
@@ -43,10 +29,9 @@ export function promptedCritic({
   contextSize = 2048,
   prompts = {},
 }: PromptedCriticOptions): Critic {
-  const used = Object.fromEntries(KINDS.map((kind) => [kind, prompts[kind] ?? getPrompt(PROMPT_IDS[kind])])) as Record<
-    ReflectionKind,
-    Prompt
-  >;
+  const used = Object.fromEntries(
+    KINDS.map((kind) => [kind, prompts[kind] ?? getPrompt(LABEL_PROMPTS[kind])]),
+  ) as Record<ReflectionKind, Prompt>;
   const reader = labelReader({ model, threads, contextSize, prompts: Object.values(used) });
   const id = `prompted-${slugOf(model.name)}@1`;
 
