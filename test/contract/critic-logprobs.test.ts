@@ -275,6 +275,37 @@ describe('logprobs', () => {
       ]);
     }));
 
+  it('asks a llama.cpp of which only the OpenAI interfaces can be reached as any other server', () =>
+    using(
+      {
+        kind: 'llama',
+        faults: ({ path }) => (path.startsWith('/v1/') ? null : { kind: 'status', status: 404 }),
+      },
+      async ({ critic, server }) => {
+        expect(await critic.probe!()).toMatchObject({ logprobs: 'unknown', tokenIds: true, singleTokenLabels: null });
+        expect((await critic.critique([REQUEST]))[0]!.mass).toBeCloseTo(0.9, 12);
+        expect(Object.keys(server.requests.at(-1)!.body)).not.toContain('cache_prompt');
+      },
+    ));
+
+  it('names the models of a server that has several', async () => {
+    const data = ['one', 'two'].map((id) => ({ id }));
+    const fetched: string[] = [];
+    const client = serverClient({
+      baseUrl: 'http://host:81',
+      fetch: async (url) => {
+        fetched.push(String(url));
+        return new Response(JSON.stringify({ data }), { headers: { 'content-type': 'application/json' } });
+      },
+    });
+    const critic = logprobsCritic({ client });
+    await expect(critic.prepare!()).rejects.toSatisfy(
+      refuses('CONFIG_INVALID', /host:81 has 2 models: one, two .*critics\.serverModel/),
+    );
+    expect(fetched).toEqual(['http://host:81/v1/models']);
+    await critic.close();
+  });
+
   it('refuses labels of more than one token', () =>
     using({ kind: 'vllm', split: (text) => [...text] }, async ({ critic }) => {
       expect((await critic.probe!()).singleTokenLabels).toBe(false);

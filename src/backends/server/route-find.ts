@@ -67,7 +67,7 @@ async function optional<T>(ask: Promise<T>): Promise<T | null> {
   });
 }
 
-async function contextOf({ client, api, model }: FindOptions, call: CallOptions): Promise<RouteContext> {
+async function contextOf({ client, api, model, route }: FindOptions, call: CallOptions): Promise<RouteContext> {
   const list = await optional(client.ask({ path: `${api}/models`, schema: ModelsSchema }, call));
   const models = list?.data.map(({ id }) => id) ?? [];
   if (model === null && models.length > 1)
@@ -77,14 +77,19 @@ async function contextOf({ client, api, model }: FindOptions, call: CallOptions)
       { hint: 'name one of them in critics.serverModel' },
     );
   const owners = list?.data.map(({ owned_by }) => OWNERS[owned_by ?? '']) ?? [];
-  return { client, api, model: model ?? models[0] ?? null, owner: owners.find((owner) => owner) ?? 'other' };
+  const said = owners.find((owner) => owner) ?? 'other';
+  // What stands before a llama.cpp may hand on its answers and nothing else of it.
+  const asks = said === 'llama.cpp' || (said === 'other' && route === 'auto');
+  const props = asks ? await optional(client.ask({ path: '/props', schema: PropsSchema }, call)) : null;
+  const owner = props !== null ? 'llama.cpp' : said === 'llama.cpp' ? 'other' : said;
+  return { client, api, model: model ?? models[0] ?? null, owner };
 }
 
-async function candidates(options: FindOptions, context: RouteContext, call: CallOptions): Promise<LabelRoute[]> {
-  if (options.route !== 'auto') return [ROUTES[options.route](context)];
+function candidates({ route }: FindOptions, context: RouteContext): LabelRoute[] {
+  if (route !== 'auto') return [ROUTES[route](context)];
+  if (context.owner === 'llama.cpp') return [llamaRoute(context)];
   if (context.owner === 'ollama') return [ollamaRoute(context), chatRoute(context)];
-  const props = await optional(context.client.ask({ path: '/props', schema: PropsSchema }, call));
-  return props === null ? [chatRoute(context), completionsRoute(context)] : [llamaRoute(context)];
+  return [chatRoute(context), completionsRoute(context)];
 }
 
 /** All probability on one token, exactly: what is left after sampling at temperature 0, not what a model says. */
@@ -147,7 +152,7 @@ export async function findRoute(options: FindOptions, call: CallOptions = {}): P
   const { words, sample } = options;
   const context = await contextOf(options, call);
   const notes: string[] = [];
-  for (const route of await candidates(options, context, call)) {
+  for (const route of candidates(options, context)) {
     const lists = await optional(route.tokens(words, call));
     const tokens = lists && new Map(words.map((word, i) => [word, lists[i]!]));
     const ids = idsOf(tokens, Object.keys(sample.prompt.labels));
