@@ -3,7 +3,7 @@ import type { ConfigInput } from '../../src/config.ts';
 import type { Capabilities, Generator } from '../../src/contracts.ts';
 import { createRag, type RagOptions } from '../../src/rag.ts';
 import { replay } from '../../src/replay.ts';
-import { type Fault, type LlmServer, llmServer } from '../../src/testing/llm-server.ts';
+import { type Fault, type LlmServer, llmServer, type ModelReply } from '../../src/testing/llm-server.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 import { parseTrace } from '../../src/trace.ts';
 
@@ -21,7 +21,7 @@ async function ragOn(
 ) {
   server = await llmServer({
     kind: 'llama',
-    model: (prompt) =>
+    model: (prompt): ModelReply =>
       prompt.includes('animal')
         ? { next: { cat: 0.7, dog: 0.3 } }
         : { next: { Rollo: 1 }, text: 'Rollo was a Viking.' },
