@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { othersThanFitted } from './assembly/estimate.ts';
 import type { OwnParts } from './assembly.ts';
 import type { Config } from './config.ts';
-import type { PassageIndex } from './contracts.ts';
+import type { CallOptions, PassageIndex } from './contracts.ts';
 import { type Check, type Finding, failed, looker, ok, warning } from './doctor/check.ts';
 import {
   diskFinding,
@@ -19,7 +19,7 @@ import { addressOf, isLocal, keyFinding, partFinding, servicesOf, unmade } from 
 import { MANIFEST } from './models/manifest.ts';
 import { planModel } from './models/plan.ts';
 import { createModelStore } from './models/store.ts';
-import { nativeState, shippedCritics } from './presets/doctor.ts';
+import { type NativePackage, type NativeState, nativeState, shippedCritics } from './presets/doctor.ts';
 import { type Classifier, createEstimator, openIndex } from './presets.ts';
 
 export type { Check } from './doctor/check.ts';
@@ -40,8 +40,7 @@ export interface ExamineOptions {
 
 export interface Machine {
   readonly nodeVersion: string;
-  /** Native packages are looked for as seen from this folder. */
-  readonly packages: string;
+  readonly native: (name: NativePackage, options: CallOptions) => Promise<NativeState>;
   /** The folder of shipped critics. */
   readonly critics: string;
   readonly freeBytes: (dir: string) => Promise<number>;
@@ -100,7 +99,7 @@ export async function examine(options: ExamineOptions): Promise<Check[]> {
         look('node', LOCAL_MS, async () => nodeFinding(machine.nodeVersion ?? process.version, await enginesOf())),
         ...NATIVE_PACKAGES.map((name) =>
           look(`package ${name}`, LOCAL_MS, async (within) =>
-            nativeFinding(name, await nativeState(name, { from: machine.packages, signal: within }), writes),
+            nativeFinding(name, await (machine.native ?? nativeState)(name, { signal: within }), writes),
           ),
         ),
         look('models.dir', LOCAL_MS, () => folderFinding(store.dir)),
