@@ -56,7 +56,7 @@ const CLOSE_MS = 5_000;
  * Nothing is fetched. One failure stops nothing else.
  *
  * @example
- * for (const { name, state, found } of await examine({ config: parseConfig() })) console.log(name, state, found);
+ * const failed = (await examine({ config })).filter(({ state }) => state === 'failed');
  */
 export async function examine(options: ExamineOptions): Promise<Check[]> {
   const { keys = {}, index, signal, machine = {}, timeoutMs = 10_000, parts: own = {} } = options;

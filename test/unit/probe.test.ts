@@ -11,6 +11,7 @@ import {
   type LlmServer,
   type LlmServerOptions,
   llmServer,
+  type ModelReply,
   type ScriptedModel,
 } from '../../src/testing/llm-server.ts';
 import { type ChatReply, type ChatRequest, openaiServer } from '../../src/testing/openai-server.ts';
@@ -18,11 +19,10 @@ import { type ChatReply, type ChatRequest, openaiServer } from '../../src/testin
 const KEY = 'sk-planted-0123456789';
 
 /** Goes on with a begun answer where its server leaves that open. */
-const animals: ScriptedModel = (prompt) => {
+const animals: ScriptedModel = (prompt): ModelReply => {
   if (prompt.includes('animal')) return { next: { cat: 0.6, dog: 0.3, owl: 0.1 } };
-  return prompt.endsWith('red green')
-    ? { next: { ' blue': 1 }, text: ' blue yellow' }
-    : { next: { red: 1 }, text: 'red green blue yellow' };
+  if (prompt.endsWith('red green')) return { next: { ' blue': 1 }, text: ' blue yellow' };
+  return { next: { red: 1 }, text: 'red green blue yellow' };
 };
 
 const servers: { close(): Promise<void> }[] = [];
