@@ -205,8 +205,9 @@ function traceOf(line: string, place: string): Trace {
   }
 }
 
-const AnswersRow = z.looseObject({ question: z.string(), answers: z.array(z.string()).min(1) });
+const AnswersRow = z.looseObject({ question: z.string(), answers: z.array(z.string()) });
 
+/** A question that has no answer is none of those that gold answers are counted on. */
 async function readAnswers(path: string): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   let line = 0;
@@ -216,7 +217,7 @@ async function readAnswers(path: string): Promise<Map<string, string[]>> {
     const row = AnswersRow.safeParse(tryJson(text));
     if (!row.success)
       throw new DiscernError('INPUT_INVALID', `${path}, line ${line}: not an object with a question and answers`);
-    found.set(row.data.question, row.data.answers);
+    if (row.data.answers.length > 0) found.set(row.data.question, row.data.answers);
   }
   return found;
 }

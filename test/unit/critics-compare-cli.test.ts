@@ -336,7 +336,13 @@ describe('discern critics compare on traces', () => {
   });
 
   it('answers to other questions are worth a note', async () => {
-    const other = fileWith('answers.jsonl', jsonl([{ question: 'Who?', answers: ['x'] }]));
+    const other = fileWith(
+      'answers.jsonl',
+      jsonl([
+        { question: 'Who?', answers: ['x'] },
+        { question: 'How tall is number 1?', answers: [] },
+      ]),
+    );
     const { notes } = await compare(['--traces', await traceFile(), '--answers', other]);
     expect(notes).toEqual(['no question of the traces stands in --answers']);
   });
