@@ -27,6 +27,9 @@ export {
   relevanceThreshold,
 } from './critics/calibrate.ts';
 export { reliabilityChart } from './critics/chart.ts';
+export { type CompareOptions, compareCritics, type KindComparison } from './critics/compare.ts';
+export { type AnswerEffect, compareAnswers, type SwappedAnswer } from './critics/compare-answers.ts';
+export { compareDecisions, type DecisionOptions, type Decisions } from './critics/compare-decisions.ts';
 export { type Judged, type JudgeOptions, type Judges, judge, type Pace, predicts } from './critics/judge.ts';
 export { type HeadFigures, measureHead, reliabilityOf, type SourceFigures } from './critics/measure.ts';
 export { type CriticReport, confusionTable, criticReportPage } from './critics/report.ts';
@@ -39,6 +42,7 @@ export {
   parseEvalRow,
   type Truth,
 } from './critics/rows.ts';
+export { calibrationThreshold, halvesOf, quantileThreshold } from './critics/transfer.ts';
 export { containsGold, exactMatch, normalizeAnswer, tokenF1 } from './metrics/answers.ts';
 export { exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
 export { bootstrap } from './metrics/bootstrap.ts';
