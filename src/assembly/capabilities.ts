@@ -9,15 +9,45 @@ type Part = Critic | Generator;
 /** A server that takes longer shows it again when it is asked something. */
 const PROBE_MS = 10_000;
 
-/** What a config wants of log-probabilities and a generator does not give, as sentences. */
-export function missedLogprobs(part: Part, { logprobs }: Capabilities, { weights, gate }: Config): readonly string[] {
-  if (!('abilities' in part) || !part.abilities.logprobs || logprobs !== 'none') return [];
-  return [
-    ...(weights.lm === 'none' ? [] : ['without log-probabilities segments have no likelihood term']),
-    ...(gate.when === 'never' || !needsSamples(gate.measure)
-      ? []
-      : ['without log-probabilities each sampled answer counts the same']),
-  ];
+/** Where a part gives less than the config wants, and what to do about it. */
+export interface Degradation {
+  readonly what: string;
+  readonly advice: string;
+}
+
+/** Notes are not among them: they may be of use without being a loss. */
+export function degradationsOf(
+  part: Part,
+  { logprobs, thinksFirst }: Capabilities,
+  { weights, gate }: Config,
+): readonly Degradation[] {
+  const isGenerator = 'abilities' in part;
+  const sampled = gate.when !== 'never' && needsSamples(gate.measure);
+  const wanted = !isGenerator || (part.abilities.logprobs && (weights.lm !== 'none' || sampled));
+  const found: Degradation[] = [];
+  if (isGenerator && wanted && logprobs === 'none') {
+    if (weights.lm !== 'none')
+      found.push({
+        what: 'without log-probabilities segments have no likelihood term',
+        advice: 'set --weights.lm none, or take a model that gives them',
+      });
+    if (sampled)
+      found.push({
+        what: 'without log-probabilities each sampled answer counts the same',
+        advice: 'take a model that gives them',
+      });
+  }
+  if (wanted && logprobs === 'sampled')
+    found.push({
+      what: 'its log-probabilities are what sampling left, not those of the model itself',
+      advice: 'let the server give them raw (vLLM: --logprobs-mode raw_logprobs)',
+    });
+  if (thinksFirst === true)
+    found.push({
+      what: 'it thinks before it answers, out of the tokens of the answer',
+      advice: 'switch thinking off where the model is served, or choose another one',
+    });
+  return found;
 }
 
 /**
@@ -49,8 +79,7 @@ export function capabilityLog(tell: (text: string) => void, timeoutMs = PROBE_MS
           known.delete(part);
           return [];
         }
-        for (const told of [...missedLogprobs(part, capabilities, config), ...capabilities.notes])
-          tell(`${part.id}: ${told}`);
+        for (const { what } of degradationsOf(part, capabilities, config)) tell(`${part.id}: ${what}`);
         return [[role, capabilities] as const];
       }),
     );

@@ -4,7 +4,7 @@ import type { RagOptions } from '../rag.ts';
 import type { Environment } from './environment.ts';
 import { showProgress } from './models.ts';
 import { configFrom } from './options.ts';
-import { progressBar } from './terminal.ts';
+import { progressBar, safe } from './terminal.ts';
 
 /** What every command gets: the environment as it was read once, and where lines go. */
 export interface CliContext {
@@ -26,7 +26,7 @@ export function ragOptions(config: Config, context: CliContext): RagOptions & { 
     keys: context.environment.keys,
     signal: context.signal,
     onModelProgress: models.update,
-    onNotice: context.note,
+    onNotice: (text) => context.note(safe(text)),
     onIngestProgress: ({ phase, done, total }) => {
       if (phase === 'embed') ingest.update('embedding passages', done, total);
       if (phase === 'index') ingest.update('building the search graph', done, total);

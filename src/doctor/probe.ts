@@ -1,4 +1,4 @@
-import { missedLogprobs } from '../assembly/capabilities.ts';
+import { degradationsOf } from '../assembly/capabilities.ts';
 import type { Config } from '../config.ts';
 import type { Capabilities } from '../contracts.ts';
 import { DiscernError, throwIfAborted } from '../errors.ts';
@@ -67,15 +67,12 @@ async function askedPart(part: Part, notice: string | null, config: Config, sign
 }
 
 function judged(part: Part, capabilities: Capabilities, config: Config): Finding {
-  const { notes, singleTokenLabels, thinksFirst } = capabilities;
-  const found = [`${part.id} answers`, ...notes].join('; ');
-  if (singleTokenLabels === false)
+  const losses = 'probe' in part ? degradationsOf(part, capabilities, config) : [];
+  const found = [`${part.id} answers`, ...losses.map(({ what }) => what), ...capabilities.notes].join('; ');
+  if (capabilities.singleTokenLabels === false)
     return { ...failed(found, 'choose labels that are one token each for this model, or another model'), capabilities };
-  const advice = [
-    ...('abilities' in part ? missedLogprobs(part, capabilities, config) : []),
-    ...(thinksFirst === true ? ['switch thinking off where the model is served, or choose another one'] : []),
-  ];
-  return { ...(advice.length === 0 ? ok(found) : warning(found, advice.join('; '))), capabilities };
+  if (losses.length === 0) return { ...ok(found), capabilities };
+  return { ...warning(found, losses.map(({ advice }) => advice).join('; ')), capabilities };
 }
 
 /** Whether the key of a service is there, never what it is. `own`: only servers of one's own are asked with it. */

@@ -289,7 +289,8 @@ describe('servers', () => {
     });
     expect(await closedBook([{ kind: 'no-logprobs' }], { weights: { lm: 'expMean' } })).toMatchObject({
       state: 'warning',
-      advice: 'without log-probabilities segments have no likelihood term',
+      found: 'openai-m@1 answers; without log-probabilities segments have no likelihood term',
+      advice: 'set --weights.lm none, or take a model that gives them',
     });
   });
 

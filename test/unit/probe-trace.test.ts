@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ConfigInput } from '../../src/config.ts';
-import type { Capabilities, Generator } from '../../src/contracts.ts';
+import { degradationsOf } from '../../src/assembly/capabilities.ts';
+import { type ConfigInput, parseConfig } from '../../src/config.ts';
+import type { Capabilities, Critic, Generator } from '../../src/contracts.ts';
 import { createRag, type RagOptions } from '../../src/rag.ts';
 import { replay } from '../../src/replay.ts';
 import { type Fault, type LlmServer, llmServer, type ModelReply } from '../../src/testing/llm-server.ts';
+import { scriptedCritic } from '../../src/testing/scripted-critic.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 import { parseTrace } from '../../src/trace.ts';
 
@@ -105,5 +107,36 @@ describe('capabilities in the trace', () => {
     expect(asked).toBe(0);
     expect(await capabilitiesOf({ ...scriptedGenerator(), probe })).toEqual({ 'generate.closedBook': CAPABLE });
     expect(asked).toBe(1);
+  });
+});
+
+const quoting = scriptedGenerator(undefined, { abilities: { logprobs: false, quotes: true } });
+
+describe('what is less than the config wants', () => {
+  const generator = scriptedGenerator();
+  const critic = scriptedCritic();
+  const sampling = { gate: { when: 'always', measure: 'entropyReduction' } } satisfies ConfigInput;
+  const single = { gate: { when: 'always', measure: 'isRel' } } satisfies ConfigInput;
+  const likely = { weights: { lm: 'expSum' } } satisfies ConfigInput;
+  const TERM = 'without log-probabilities segments have no likelihood term';
+  const SAME = 'without log-probabilities each sampled answer counts the same';
+  const LEFT = 'its log-probabilities are what sampling left, not those of the model itself';
+  const THINKS = 'it thinks before it answers, out of the tokens of the answer';
+
+  it.each<[string, Generator | Critic, Partial<Capabilities>, ConfigInput, string[]]>([
+    ['nothing', generator, {}, { ...likely, ...sampling }, []],
+    ['not wanted', generator, { logprobs: 'none' }, single, []],
+    ['likelihood', generator, { logprobs: 'none' }, likely, [TERM]],
+    ['both', generator, { logprobs: 'none' }, { ...likely, ...sampling }, [TERM, SAME]],
+    ['a generator that never gives them', quoting, { logprobs: 'none' }, likely, []],
+    ['after sampling', generator, { logprobs: 'sampled' }, sampling, [LEFT]],
+    ['after sampling, not wanted', generator, { logprobs: 'sampled' }, {}, []],
+    ['a critic after sampling', critic, { logprobs: 'sampled' }, {}, [LEFT]],
+    ['a critic without', critic, { logprobs: 'none' }, {}, []],
+    ['a thought', generator, { thinksFirst: true }, {}, [THINKS]],
+    ['notes are none', generator, { notes: ['it refuses an answer that is begun for it'] }, {}, []],
+  ])('%s', (_, part, given, config, told) => {
+    const found = degradationsOf(part, { ...CAPABLE, ...given }, parseConfig(config));
+    expect(found.map(({ what }) => what)).toEqual(told);
   });
 });

@@ -134,17 +134,15 @@ export async function probeChat(probe: ChatProbe, signal: AbortSignal): Promise<
       probe.ask({ messages: renderPrompt(getPrompt('probe-begun@1'), {}), top: null, temperature: 1 }, signal),
     ),
   ]);
-  const thinksFirst = reply.thinks;
   return {
     logprobs: reply.logprobs === null ? 'none' : hot === null ? 'unknown' : rawOrSampled(reply, hot),
     top: reply.logprobs && Math.max(...reply.logprobs.map(({ top_logprobs }) => top_logprobs?.length ?? 0)),
     tokenIds: given.length > 0 && given.every(({ id }) => typeof id === 'number'),
     singleTokenLabels: null,
-    thinksFirst,
+    thinksFirst: reply.thinks,
     prefill: begun === null ? false : goesOn(begun),
     notes: [
       ...(refused ? ['it refuses requests that ask for log-probabilities'] : []),
-      ...(thinksFirst === true ? ['it thinks before it answers, out of the tokens of the answer'] : []),
       ...(begun === null ? ['it refuses an answer that is begun for it'] : []),
     ],
   };
