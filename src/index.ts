@@ -2,6 +2,7 @@ export type { OwnParts } from './assembly.ts';
 export { type Config, type ConfigInput, ConfigSchema, parseConfig } from './config.ts';
 export type {
   CallOptions,
+  Capabilities,
   Critic,
   Embedder,
   EmbedderFingerprint,

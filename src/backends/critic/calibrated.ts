@@ -54,6 +54,7 @@ export function calibratedCritic(critic: Critic, calibration: CriticCalibration)
     id,
     kinds: critic.kinds,
     predictsContinue: critic.predictsContinue ?? false,
+    ...(critic.local !== undefined && { local: critic.local }),
     prompts: { ...critic.prompts },
     ...(critic.prepare && { prepare: (options?: CallOptions) => critic.prepare!(options) }),
     ...(critic.probe && { probe: (options?: CallOptions) => critic.probe!(options) }),

@@ -71,6 +71,7 @@ export function outageCritic(critic: Critic, instead: 'undecided' | Critic): Cri
     id: critic.id,
     kinds: critic.kinds,
     predictsContinue: critic.predictsContinue ?? false,
+    ...(critic.local !== undefined && { local: critic.local }),
     prompts: { ...critic.prompts },
     /** A critic that is out already at the start is no reason to refuse. */
     async prepare(options) {
