@@ -228,7 +228,7 @@ export function publicConfig(config: Config): Config {
   };
   const { retrieve, isRel, isSup, isUse, model } = config.critics;
   // A composed critic, `cascade:mini,./mine/2`, keeps its form; each part loses its folder.
-  const folder = (name: string | null) => name && name.replace(/[^:,=*]+/g, (part) => lastPart(part));
+  const folder = (name: string | null) => name?.replace(/[^:,=*]+/g, (part) => lastPart(part)) ?? null;
   return {
     ...config,
     models: { ...config.models, dir: null, hub: address(config.models.hub) },
