@@ -95,8 +95,12 @@ try {
       ran.stdout + ran.stderr,
     );
 
-    const entries = "for (const name of ['', '/evaluate', '/langchain', '/package.json']) import.meta.resolve('discern-rag' + name);";
-    writeFileSync(join(app, 'entries.mjs'), `${entries}\nawait import('discern-rag/evaluate');\nawait import('discern-rag/langchain');`);
+    const entries =
+      "for (const name of ['', '/evaluate', '/langchain', '/package.json']) import.meta.resolve('discern-rag' + name);";
+    writeFileSync(
+      join(app, 'entries.mjs'),
+      `${entries}\nawait import('discern-rag/evaluate');\nawait import('discern-rag/langchain');`,
+    );
     const resolved = run('node', ['entries.mjs'], { cwd: app });
     check('every entry can be imported', resolved.status === 0, resolved.stderr);
 
