@@ -15,8 +15,6 @@ import { fileURLToPath } from 'node:url';
 
 const VERSION = '2026.10.11549';
 const MODEL = 'smollm2-135m-instruct';
-/** Tokens of one slot: few, so that the longest texts of the suites are cut soon. */
-const CONTEXT = 512;
 const START_MS = 120_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -27,17 +25,18 @@ const ifPossible = words.includes('--if-possible');
 /** It ends when its standard input does, so it never outlives this script, however that ends. */
 const SERVER = `
 import os, sys, xllamacpp
-def serve(slots, keep):
+def serve(slots, context, keep):
     params = xllamacpp.CommonParams()
     params.model.path = sys.argv[1]
     params.port = 0
-    params.n_ctx = int(sys.argv[2]) * slots
+    params.n_ctx = slots * context
     params.n_parallel = slots
     params.cache_prompt = keep
     params.n_gpu_layers = 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) - 1)
     return xllamacpp.Server(params)
-servers = [serve(2, True), serve(1, False)]
+# Few tokens of context, so that the longest texts of the suites are cut soon.
+servers = [serve(2, 256, True), serve(1, 512, False)]
 print('listening ' + ' '.join(server.listening_address for server in servers), flush=True)
 sys.stdin.read()
 os._exit(0)
@@ -114,7 +113,7 @@ const ended = (child) =>
 async function startServer(python, model) {
   const log = join(folder, 'server.log');
   const errors = openSync(log, 'w');
-  const args = ['-c', SERVER, model, String(CONTEXT)];
+  const args = ['-c', SERVER, model];
   const server = start(python, args, { stdio: ['pipe', 'pipe', errors] });
   closeSync(errors);
   const failed = ended(server).then((code) => {

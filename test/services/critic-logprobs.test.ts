@@ -11,9 +11,11 @@ const CHANCE = {
   reason: 'SmolLM2-135M judges relevance near chance: AUROC 0.51 on 200 rows',
 };
 
+const SAME = { test: 'survives hostile texts', reason: 'its prompts are the tokens that go through llama' };
+
 for (const route of ['llama', 'chat', 'completions'] as const)
   describeCritic(`logprobs through ${route} of llama.cpp`, () => logprobsCritic({ client: llamaClient(), route }), {
-    skip: [CHANCE],
+    skip: route === 'completions' ? [CHANCE, SAME] : [CHANCE],
     pairs: PAIRS,
   });
 
