@@ -102,7 +102,9 @@ export function llamaServer({ client }: RouteContext): LlamaServer {
     const lists = await Promise.all(
       portions.map(async (portion) => {
         const content = portion.flatMap((text) => [separator, text]);
-        return splitAt(await tokensOf(content, special, false, call), separator);
+        const found = splitAt(await tokensOf(content, special, false, call), separator);
+        // Some models have it as an ordinary token, which a text can give too.
+        return found.length === portion.length ? found : tokenizeAll(portion, null, special, call);
       }),
     );
     return lists.flat();
