@@ -6,7 +6,7 @@ import { nliText } from './nli-text.ts';
 
 /**
  * Our small encoder as a judge of two answers, with calibrated probabilities of the heads that it has. `equivalent` reads
- * each pair in one fixed order, which took half the time and was as accurate as both (91.0% against 90.5, 702 dev rows).
+ * each pair in one fixed order: half the time of both, and as accurate (bench/equivalence.ts: 92.2%, both orders 91.9).
  * It owns nothing: the classifier stays open.
  */
 export function classifierEntailment(classifier: Classifier): Entailment {
