@@ -56,26 +56,15 @@ describe('the entailment heads of mini', () => {
     await expect(opened.equivalent([request])).rejects.toSatisfy((error) => DiscernError.is(error, 'BACKEND_CLOSED'));
   });
 
-  // Nine in a hundred different answers are called the same on labelled data, so it is not asked to be right on each.
-  it('tell reworded answers from others, but for one or two in ten', async () => {
-    const ferry = 'When does the ferry leave the island?';
-    const keeper = 'Who kept the lamp?';
-    const pairs: readonly [string, string, string, boolean][] = [
-      [ferry, 'at noon', 'noon', true],
-      [ferry, 'at noon', 'The ferry leaves the island at noon.', true],
-      [ferry, "12 o'clock", 'at 12', true],
-      [ferry, 'at noon', 'at midnight', false],
-      [ferry, 'on Monday', 'on Friday', false],
-      [keeper, 'Ada Holm', 'Ada Holm, the keeper', true],
-      [keeper, 'Ada Holm', 'Holm', true],
-      [keeper, 'Ada Holm', 'Peter Lind', false],
-      [keeper, 'Ada Holm', 'nobody', false],
-      [keeper, 'the harbour master', 'a fisherman', false],
-    ];
-    const asked = pairs.map(([question, first, second]) => ({ question, first, second }));
-    const chances = await classifierEntailment(classifier).equivalent(asked);
-    const right = chances.filter((chance, place) => chance > 0.5 === pairs[place]![3]);
-    expect(right.length).toBeGreaterThanOrEqual(8);
+  it('tell a reworded answer from another one', async () => {
+    const question = 'When does the ferry leave the island?';
+    const [same, longer, other] = await classifierEntailment(classifier).equivalent([
+      { question, first: 'at noon', second: 'noon' },
+      { question, first: 'at noon', second: 'The ferry leaves the island at noon.' },
+      { question, first: 'at noon', second: 'at midnight' },
+    ]);
+    expect(Math.min(same!, longer!)).toBeGreaterThan(0.5);
+    expect(other).toBeLessThan(0.5);
   });
 });
 
