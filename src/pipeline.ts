@@ -11,8 +11,8 @@ import { critiqueAll } from './stages/critique.ts';
 import { chooseRetrieve, type Evidence, gatherEvidence } from './stages/evidence.ts';
 import { extendLevel, type ScoredSegment } from './stages/generate.ts';
 import { joinSegments } from './text/join.ts';
-import { createFactLog, type FactLog, type FactSource } from './trace.ts';
-import type { Answer, CritiqueRequest, Decision, TraceEvent, UnansweredReason } from './types.ts';
+import { createFactLog, type FactLog, type FactSource, type SharedFacts } from './trace.ts';
+import type { Answer, Cost, CritiqueRequest, Decision, TraceEvent, UnansweredReason } from './types.ts';
 
 export type { Parts } from './pipeline/parts.ts';
 
@@ -20,6 +20,8 @@ export interface AnswerOptions extends CallOptions {
   readonly onEvent?: (event: TraceEvent) => void;
   /** Replays these facts; the models of the parts are then never asked. */
   readonly source?: FactSource;
+  /** What other settings asked for the same question is not asked again. */
+  readonly shared?: SharedFacts;
   /** Identifies the trace. */
   readonly id?: string;
   readonly now?: () => number;
@@ -47,7 +49,7 @@ export async function answerQuestion(
   const log = createFactLog(options);
   const decisions: Decision[] = [];
   const at = { level: 0 };
-  const recorded = recordParts(live, log, options.source);
+  const recorded = recordParts(live, log, options.source ?? options.shared);
   const shadow = live.shadow ? castShadow(live.shadow, log, options, () => at.level) : null;
   const critics = watchCritics(recorded.critics, shadow, log, () => at.level);
   const { values, reason, detail } = await findAnswer(
@@ -72,7 +74,8 @@ export async function answerQuestion(
     citations,
   };
   const trace = traceOf(question, live, config, log, options.id ?? 'trace');
-  return { ...brief, segments, decisions, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
+  const cost: Cost = { ...log.spent, requests: log.facts.length };
+  return { ...brief, segments, decisions, cost, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
 }
 
 /** The segments of the best hypothesis, or the reason why there is no answer. */

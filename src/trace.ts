@@ -3,7 +3,10 @@ import { GATE_FEATURES, GATE_MEASURES } from './config/gate.ts';
 import { ConfigSchema } from './config.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
+import type { SharedFacts } from './trace/shared.ts';
 import type { Fact, FactRole, Passage, Trace, TraceEvent } from './types.ts';
+
+export { createSharedFacts, type SharedFacts } from './trace/shared.ts';
 
 /** Where facts come from: models (`live`), or a recorded trace. */
 export interface FactSource {
@@ -29,15 +32,22 @@ export interface FactLog {
     requests: readonly R[],
     key: (request: R) => unknown,
     call: (missing: readonly R[]) => Promise<readonly V[]>,
+    /** Whether a shared value serves; one that does not is asked again. */
+    fits?: (value: V) => boolean,
   ): Promise<V[]>;
+}
+
+interface LogOptions {
+  readonly source?: FactSource;
+  readonly shared?: SharedFacts;
+  readonly now?: () => number;
+  readonly onEvent?: (event: TraceEvent) => void;
 }
 
 const factId = (role: FactRole, backend: string, key: string): string => `${role} ${backend} ${key}`;
 
-export function createFactLog(
-  options: { source?: FactSource; now?: () => number; onEvent?: (event: TraceEvent) => void } = {},
-): FactLog {
-  const { source, now = () => performance.now(), onEvent } = options;
+export function createFactLog(options: LogOptions = {}): FactLog {
+  const { source, shared, onEvent } = options;
   const facts: Fact[] = [];
   const known = new Map<string, Fact>();
   const passages: Record<string, Passage> = {};
@@ -63,9 +73,12 @@ export function createFactLog(
       spent.tokens += tokens;
     },
     keep(list) {
-      for (const passage of list) passages[passage.id] = passage;
+      for (const passage of list) {
+        passages[passage.id] = passage;
+        if (shared) shared.passages[passage.id] = passage;
+      }
     },
-    async ask(role, backend, requests, key, call) {
+    async ask(role, backend, requests, key, call, fits = () => true) {
       // One string for each request: it is flattened and hashed once, and finds the fact three times.
       const prefix = factId(role, backend, '');
       const ids = requests.map((request) => prefix + keyOf(key(request)));
@@ -74,24 +87,46 @@ export function createFactLog(
       if (missing.size > 0) {
         spent.calls += 1;
         if (source) for (const id of missing.keys()) add(id, recorded(source, role, backend, id.slice(prefix.length)));
-        else {
-          const started = now();
-          const values = await call([...missing.values()]);
-          if (values.length !== missing.size)
-            throw new DiscernError(
-              'BACKEND_FAILED',
-              `${backend} answered ${values.length} of ${missing.size} requests`,
-            );
-          // Whole microseconds, so that the sum does not depend on the order of adding.
-          const ms = Math.round(((now() - started) / missing.size) * 1000) / 1000;
-          let next = 0;
-          for (const id of missing.keys())
-            add(id, { role, backend, key: id.slice(prefix.length), value: values[next++], ms });
-        }
+        else
+          for (const [id, fact] of await live(role, backend, prefix, missing, call as never, options, fits as never))
+            add(id, fact);
       }
       return ids.map((id) => known.get(id)!.value as never);
     },
   };
+}
+
+/** Asks the models for what no other setting has asked. A fact costs what it took, whoever asked first: budgets decide the same. */
+async function live<R>(
+  role: FactRole,
+  backend: string,
+  prefix: string,
+  missing: ReadonlyMap<string, R>,
+  call: (missing: readonly R[]) => Promise<readonly unknown[]>,
+  { shared, now = () => performance.now() }: LogOptions,
+  fits: (value: unknown) => boolean,
+): Promise<Map<string, Fact>> {
+  const known = new Map<string, Fact>();
+  const asked = new Map<string, R>();
+  for (const [id, request] of missing) {
+    const fact = shared?.facts.get(id);
+    if (fact !== undefined && fits(fact.value)) known.set(id, fact);
+    else asked.set(id, request);
+  }
+  if (asked.size > 0) {
+    const started = now();
+    const values = await call([...asked.values()]);
+    if (values.length !== asked.size)
+      throw new DiscernError('BACKEND_FAILED', `${backend} answered ${values.length} of ${asked.size} requests`);
+    // Whole microseconds, so that the sum does not depend on the order of adding.
+    const ms = Math.round(((now() - started) / asked.size) * 1000) / 1000;
+    for (const [i, id] of [...asked.keys()].entries()) {
+      const fact: Fact = { role, backend, key: id.slice(prefix.length), value: values[i], ms };
+      known.set(id, fact);
+      shared?.facts.set(id, fact);
+    }
+  }
+  return new Map([...missing.keys()].map((id) => [id, known.get(id)!]));
 }
 
 function recorded(source: FactSource, role: FactRole, backend: string, key: string): Fact {

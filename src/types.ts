@@ -183,6 +183,18 @@ export interface Decision {
   readonly level: number | null;
 }
 
+/** What an answer took. A replay counts what it would have taken, since facts keep their time. */
+export interface Cost {
+  /** Calls to models, each for one batch of requests. */
+  readonly calls: number;
+  /** Requests in them. */
+  readonly requests: number;
+  /** Generated tokens. */
+  readonly tokens: number;
+  /** Milliseconds of model time. */
+  readonly ms: number;
+}
+
 export interface Answer {
   readonly text: string;
   /** No answer is an ordinary result; the reason says why. */
@@ -191,5 +203,6 @@ export interface Answer {
   readonly citations: readonly Citation[];
   readonly usedContext: boolean;
   readonly decisions: readonly Decision[];
+  readonly cost: Cost;
   readonly trace: Trace;
 }

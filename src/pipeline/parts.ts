@@ -36,8 +36,8 @@ export function partsByRole({ critics, generators, gate, shadow }: Parts) {
   };
 }
 
-/** The parts with everything that they are asked going through the log. */
-export function recordParts(live: Parts, log: FactLog, source: FactSource | undefined): Parts {
+/** The parts with everything that they are asked going through the log. `known` holds the passages of recorded recalls. */
+export function recordParts(live: Parts, log: FactLog, known: Pick<FactSource, 'passages'> | undefined): Parts {
   const { rewriter, recaller, reranker, critics, generators, gate } = live;
   const recorded = new Map(
     [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
@@ -45,7 +45,7 @@ export function recordParts(live: Parts, log: FactLog, source: FactSource | unde
   const generator = (one: Generator | null) => one && recordGenerator(one, log);
   return {
     rewriter: rewriter && recordRewriter(rewriter, log),
-    recaller: recaller && recordRecaller(recaller, log, source),
+    recaller: recaller && recordRecaller(recaller, log, known),
     reranker: reranker && recordReranker(reranker, log),
     critics: {
       retrieve: recorded.get(critics.retrieve)!,

@@ -24,7 +24,7 @@ interface RecallFact {
 }
 
 /** Recall through the log. A recorded list also serves a smaller topK; a larger one is asked again. */
-export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSource): Recaller {
+export function recordRecaller(recaller: Recaller, log: FactLog, known?: Pick<FactSource, 'passages'>): Recaller {
   return {
     id: recaller.id,
     async recall(queries, { topK, filter, signal }) {
@@ -41,6 +41,7 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
             hits: list.map(({ passage, recallScore }) => [passage.id, recallScore] as const),
           }));
         },
+        (value) => topK <= value.topK || value.hits.length < value.topK,
       );
       return values.map((value) => {
         if (topK > value.topK && value.hits.length === value.topK)
@@ -48,7 +49,8 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
             'REPLAY_FACT_MISSING',
             `the trace recalled ${value.topK} passages, ${topK} were asked for`,
           );
-        if (source) log.keep(value.hits.map(([id]) => passageOf(source, id)));
+        const named = value.hits.filter(([id]) => log.passages[id] === undefined);
+        if (known) log.keep(named.map(([id]) => passageOf(known, id)));
         return value.hits.slice(0, topK).map(
           ([id, recallScore], i): Candidate => ({
             passage: log.passages[id]!,
@@ -62,8 +64,8 @@ export function recordRecaller(recaller: Recaller, log: FactLog, source?: FactSo
   };
 }
 
-function passageOf(source: FactSource, id: string): Passage {
-  const passage = source.passages[id];
+function passageOf({ passages }: Pick<FactSource, 'passages'>, id: string): Passage {
+  const passage = passages[id];
   if (passage === undefined)
     throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);
   return passage;

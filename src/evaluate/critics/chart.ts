@@ -1,10 +1,5 @@
-import type { TopLevelSpec } from 'vega-lite';
-import { DiscernError, messageOf } from '../../errors.ts';
 import type { ReliabilityBin } from '../metrics/reliability.ts';
-
-/** Follows the text around it, so that a page decides whether it is light or dark. */
-const INK = 'currentColor';
-const COLOURS = ['#3b82c4', '#c46a2b'];
+import { COLOURS, INK, svgChart } from '../report/chart.ts';
 
 interface Point {
   readonly of: string;
@@ -28,20 +23,10 @@ export async function reliabilityChart(
   title: string,
   bins: { readonly calibrated: readonly ReliabilityBin[]; readonly raw: readonly ReliabilityBin[] | null },
 ): Promise<string> {
-  const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]).catch((cause: unknown) => {
-    throw new DiscernError('PACKAGE_MISSING', `charts need the packages vega and vega-lite: ${messageOf(cause)}`, {
-      cause,
-    });
-  });
   const unit = { domain: [0, 1] };
   const series = ['calibrated', ...(bins.raw === null ? [] : ['raw'])];
-  const spec: TopLevelSpec = {
-    ...{ width: 340, height: 340, background: 'transparent' },
-    config: {
-      view: { stroke: INK, strokeOpacity: 0.3 },
-      axis: { labelColor: INK, titleColor: INK, tickColor: INK, domainColor: INK, gridColor: INK, gridOpacity: 0.15 },
-      legend: { labelColor: INK, titleColor: INK, symbolFillColor: 'transparent' },
-    },
+  return svgChart({
+    ...{ width: 340, height: 340 },
     layer: [
       {
         data: { values: [0, 1].map((at) => ({ stated: at, true: at })) },
@@ -64,12 +49,5 @@ export async function reliabilityChart(
         ],
       },
     ],
-  };
-  const logger = vega.logger(vega.Error);
-  const view = new vega.View(vega.parse(compile(spec, { logger }).spec), { renderer: 'none', logger });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
+  });
 }
