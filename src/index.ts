@@ -38,15 +38,17 @@ export { listOptions, type Option } from './options.ts';
 export { type CriticDefinition, defineCritic, type Judge } from './own-critic.ts';
 export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
 export { type AskOptions, createRag, type Rag, type RagOptions } from './rag.ts';
+export { prepareReplay, type Replayer } from './replay/prepared.ts';
 export { replay } from './replay.ts';
 export { plainText } from './stages/answer.ts';
 export type { IngestReport } from './stages/ingest.ts';
-export { parseTrace, TraceSchema } from './trace.ts';
+export { createSharedFacts, parseTrace, type SharedFacts, TraceSchema } from './trace.ts';
 export {
   type Answer,
   type AnswerSegment,
   type Candidate,
   type Citation,
+  type Cost,
   type Critique,
   type CritiqueRequest,
   type Decision,

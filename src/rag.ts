@@ -7,6 +7,7 @@ import { answerQuestion } from './pipeline.ts';
 import { createLoader, createSplitter, keptVectors } from './presets.ts';
 import { mergeConfig } from './replay.ts';
 import { type IngestProgress, type IngestReport, ingest } from './stages/ingest.ts';
+import type { SharedFacts } from './trace.ts';
 import type { Answer, ReflectionKind, TraceEvent } from './types.ts';
 
 export interface RagOptions extends AssemblyOptions {
@@ -26,6 +27,8 @@ export interface AskOptions {
   readonly onEvent?: (event: TraceEvent) => void;
   /** Name of the trace. */
   readonly id?: string;
+  /** Facts that other settings asked for the same question over the same index: they are not asked again. */
+  readonly shared?: SharedFacts;
 }
 
 export interface Rag {
@@ -62,7 +65,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     get ingested() {
       return ingested;
     },
-    async ask(question, { config: change = {}, signal, onEvent, id } = {}) {
+    async ask(question, { config: change = {}, signal, onEvent, id, shared } = {}) {
       assembly.check();
       const current = parseConfig(mergeConfig(config, change));
       // The index first: what is wrong with it is nearer to the user than what is wrong with a critic.
@@ -74,7 +77,7 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
           }),
         });
       const { parts, config: resolved } = await assembly.partsFor(current);
-      return answerQuestion(question, parts, resolved, { signal, onEvent, id });
+      return answerQuestion(question, parts, resolved, { signal, onEvent, id, shared });
     },
     async ingest(paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) {
       const index = await assembly.index(true);

@@ -58,7 +58,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
   },
   'own-critic': { modules: ['types', 'errors', 'contracts'], packages: [] },
   rag: {
-    modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages'],
+    modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages', 'trace'],
     packages: ['node'],
   },
   doctor: {
