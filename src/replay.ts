@@ -17,14 +17,16 @@ export function replay(
 ): Promise<Answer> {
   const config = parseConfig(mergeConfig(trace.config, change));
   const writes = trace.abilities['generate.withContext']?.quotes === false;
-  if (writes && config.generate.quotes > 0 && trace.config.generate.quotes === 0)
+  const offersQuotes = trace.config.generate.quotes > 0 || trace.backends['generate.quotes'] !== undefined;
+  if (writes && config.generate.quotes > 0 && !offersQuotes)
     return Promise.reject(
       new DiscernError(
         'REPLAY_FACT_MISSING',
         'generate.quotes asks for sentences, and the trace was recorded without any',
       ),
     );
-  if (samplesFor(config) && !samplesFor(trace.config))
+  const sampled = samplesFor(trace.config) || trace.backends['gate.sample'] !== undefined;
+  if (samplesFor(config) && !sampled)
     return Promise.reject(
       new DiscernError(
         'REPLAY_FACT_MISSING',

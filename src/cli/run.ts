@@ -3,8 +3,11 @@ import { open, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
+import { type AskWith, askWide } from '../evaluate/wide.ts';
 import { createRag } from '../rag.ts';
+import { createSharedFacts } from '../trace.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
+import { wholeNumber } from './eval-rows.ts';
 import { readLines, splitLines } from './lines.ts';
 import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { progressBar } from './terminal.ts';
@@ -19,15 +22,29 @@ interface Question {
   readonly question: string;
 }
 
+interface RunFlags {
+  readonly index: string;
+  readonly out: string;
+  readonly wide?: boolean;
+  readonly wideSettings: string;
+}
+
 export function registerRun(program: Command, context: CliContext): void {
   const command = program
     .command('run')
     .description('answer many questions and record a trace of each; started again, it goes on where it stopped')
     .argument('<questions>', 'JSONL with { id?, question } on each line, .gz or not')
     .requiredOption('--index <dir>', 'folder of an index made by `discern ingest`')
-    .requiredOption('--out <file>', 'traces, one JSON line each; failures go to <file>.failures.jsonl');
+    .requiredOption('--out <file>', 'traces, one JSON line each; failures go to <file>.failures.jsonl')
+    .option('--wide', 'ask more than the answers need, so that the traces can be replayed under other settings')
+    .option(
+      '--wide-settings <n>',
+      'random settings that --wide covers, beside every single decision turned around',
+      '24',
+    );
   addConfigFlags(command, [...ANSWER_GROUPS, 'embedder', 'index', 'models']);
-  command.action(async (path: string, flags: { index: string; out: string }, self: Command) => {
+  command.action(async (path: string, flags: RunFlags, self: Command) => {
+    const wide = { settings: wholeNumber('wide-settings', flags.wideSettings), seed: 0 };
     const questions = await readQuestions(path);
     const done = await finishedIds(flags.out);
     const open = questions.filter(({ id }) => !done.has(id));
@@ -41,7 +58,8 @@ export function registerRun(program: Command, context: CliContext): void {
     try {
       for (const [i, { id, question }] of open.entries()) {
         try {
-          const answer = await rag.ask(question, { id, signal: context.signal });
+          const ask: AskWith = (config, shared) => rag.ask(question, { id, signal: context.signal, config, shared });
+          const answer = flags.wide ? await askWide(ask, wide) : await ask({}, createSharedFacts());
           if (answer.unanswered !== null) unanswered += 1;
           await write(out, `${JSON.stringify(answer.trace)}\n`);
         } catch (error) {
