@@ -24,7 +24,6 @@ const WIDER = { generate: { quotesBest: 5 }, beam: { width: 4 } } as const satis
  */
 export function wideSettings({ decisions, trace }: Answer, { settings, seed }: WideOptions): ConfigInput[] {
   const { config, backends } = trace;
-  const adaptive = config.retrieve.mode === 'adaptive';
   const cuts = [
     ...new Set(
       decisions.flatMap(({ about, value, level }) =>
@@ -32,7 +31,10 @@ export function wideSettings({ decisions, trace }: Answer, { settings, seed }: W
       ),
     ),
   ].sort((a, b) => a - b);
-  const retrieves: ConfigInput[] = adaptive ? [0, 1].map((threshold) => ({ retrieve: { threshold } })) : [];
+  const retrieves: ConfigInput[] =
+    config.critics.retrieve === null || config.retrieve.mode === 'never'
+      ? []
+      : [0, 1].map((threshold) => ({ retrieve: { mode: 'adaptive', threshold } }));
   const relevances: ConfigInput[] =
     backends['critic.isRel'] === undefined
       ? []
