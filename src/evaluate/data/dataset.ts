@@ -4,8 +4,8 @@ import type { Grades } from '../metrics/ir.ts';
 export interface GoldQuestion {
   readonly id: string;
   readonly question: string;
-  /** Each of them is right; none: the documents have no answer, and declining is right. */
-  readonly answers: readonly string[];
+  /** Each of them is right; none: the documents have no answer, and declining is right; null: nobody said. */
+  readonly answers: readonly string[] | null;
   /** Grades of the documents (by docId) that should be found; null where nobody judged. */
   readonly relevant: Grades | null;
   /** What it must not be parted from when questions are split, such as its source document; null: itself alone. */

@@ -24,15 +24,15 @@ const said = (answer: Answer): string => (answer.unanswered === null ? plainText
 const METRICS: Readonly<Record<string, Entry>> = {
   f1: {
     ...{ stage: 'end to end', better: 'higher', description: 'overlap of tokens with the best gold answer, 0..1' },
-    of: (answer, { answers }) => tokenF1(said(answer), answers),
+    of: (answer, { answers }) => (answers === null ? null : tokenF1(said(answer), answers)),
   },
   em: {
     ...{ stage: 'end to end', better: 'higher', description: '1 where the answer is a gold answer, else 0' },
-    of: (answer, { answers }) => exactMatch(said(answer), answers),
+    of: (answer, { answers }) => (answers === null ? null : exactMatch(said(answer), answers)),
   },
   contains: {
     ...{ stage: 'end to end', better: 'higher', description: '1 where a gold answer stands in the answer, else 0' },
-    of: (answer, { answers }) => (answers.length === 0 ? null : containsGold(said(answer), answers)),
+    of: (answer, { answers }) => (!answers?.length ? null : containsGold(said(answer), answers)),
   },
   calls: {
     ...{ stage: 'cost', better: 'lower', description: 'calls to models' },
