@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DiscernError } from '../errors.ts';
 import { seededRandom } from '../text/random.ts';
 import type { Passage } from '../types.ts';
+import { Id, invalid, jsonRows, type Lines } from './data/json-rows.ts';
 import type { Grades } from './metrics/ir.ts';
 
 /** A test collection: what is searched, what is asked, and what should be found. */
@@ -12,9 +13,6 @@ export interface RetrievalData {
   readonly qrels: ReadonlyMap<string, Grades>;
 }
 
-type Lines = AsyncIterable<string> | Iterable<string>;
-
-const Id = z.union([z.string().min(1), z.number()]).transform(String);
 const withId = <T extends z.ZodRawShape>(shape: T) =>
   z
     .looseObject({ _id: Id.optional(), id: Id.optional(), ...shape })
@@ -154,30 +152,3 @@ const wholePassage = (id: string, title: string | null, text: string): Passage =
   heading: null,
   metadata: {},
 });
-
-const invalid = (place: string, reason: string) => new DiscernError('INPUT_INVALID', `${place}: ${reason}`);
-
-async function* jsonRows<T extends z.ZodType>(
-  lines: Lines,
-  name: string,
-  schema: T,
-): AsyncGenerator<{ row: z.output<T>; place: string }> {
-  let number = 0;
-  for await (const line of lines) {
-    number += 1;
-    if (line.trim() === '') continue;
-    const place = `${name}, line ${number}`;
-    const parsed = schema.safeParse(jsonOf(line, place));
-    if (!parsed.success)
-      throw invalid(place, parsed.error.issues.map(({ path, message }) => [...path, message].join(' ')).join('; '));
-    yield { row: parsed.data, place };
-  }
-}
-
-function jsonOf(line: string, place: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch (cause) {
-    throw new DiscernError('INPUT_INVALID', `${place}: not JSON`, { cause });
-  }
-}
