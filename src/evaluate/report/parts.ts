@@ -1,0 +1,99 @@
+import { sha256Hex } from '../../text/hash.ts';
+import type { MeanInterval } from '../metrics/mean.ts';
+import type { TracePlace } from './experiment-report.ts';
+import { type Html, html, trusted } from './html.ts';
+
+/** `1,234`, `0.512`, `−0.031`: whole numbers as they are, others with three decimals unless told. */
+export function numberText(value: number, decimals = Number.isInteger(value) ? 0 : 3): string {
+  const text = Math.abs(value).toLocaleString('en-US', {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
+  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+}
+
+/** With a sign always, for differences; 0 has none. */
+export function signedText(value: number, decimals = 3): string {
+  const text = numberText(value, decimals);
+  return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** `12.5%` of a share. */
+export const percentText = (share: number, decimals = 1): string => `${numberText(100 * share, decimals)}%`;
+
+/** `p = 0.012`, `p < 0.001`. */
+export const pText = (p: number): string => (p < 0.0005 ? 'p < 0.001' : `p = ${p.toFixed(3)}`);
+
+/** `0.512 [0.480, 0.544]`: the mean and its 95% interval; a dash where there is none. */
+export const intervalText = (m: MeanInterval | null, decimals = 3): string =>
+  m === null ? '–' : `${numberText(m.mean, decimals)} ${rangeText(m.ci95, decimals)}`;
+
+/** The same of a difference, with signs. */
+export const differenceText = (m: MeanInterval | null, decimals = 3): string =>
+  m === null ? '–' : `${signedText(m.mean, decimals)} ${rangeText(m.ci95, decimals, signedText)}`;
+
+/** `[0.480, 0.544]` */
+export const rangeText = ([low, high]: readonly [number, number], decimals = 3, text = numberText): string =>
+  `[${text(low, decimals)}, ${text(high, decimals)}]`;
+
+/** A text of a dataset, a model or a user: shown as it is, and kept from turning round the text beside it. */
+export const foreign = (text: string): Html => html`<bdi>${text}</bdi>`;
+
+/** A foreign text of at most `length` characters, with an ellipsis where it was cut. */
+export function foreignBrief(text: string, length: number): Html {
+  const chars = [...text];
+  return chars.length <= length ? foreign(text) : html`${foreign(chars.slice(0, length).join(''))}…`;
+}
+
+/** A link to the line of a trace, relative to the page. */
+export const traceLink = ({ file, line }: TracePlace): Html =>
+  html`<a href="${file.split('/').map(encodeURIComponent).join('/')}#L${line}">${file}:${line}</a>`;
+
+const oneId = /(\bid="|url\(#)(?=(?:clip|gradient|pattern))/g;
+
+/** A picture with what it shows in words. `caption` says what to see in it, for those too who do not see it. */
+export function figure(caption: string, svg: string): Html {
+  // Every picture counts its clip paths from 1: in one page the names would be the same.
+  const own = svg
+    .replace(oneId, (found) => `${found}f${sha256Hex(svg).slice(0, 8)}-`)
+    .replace('<svg ', html`<svg role="img" aria-label="${caption}" `.html);
+  return html`<figure>${trusted(own)}<figcaption>${caption}</figcaption></figure>`;
+}
+
+/** Pictures beside one another as far as the page is wide. */
+export const figures = (...all: readonly Html[]): Html => html`<div class="figures">${all}</div>`;
+
+export type Cell = string | number | Html | null;
+
+const shown = (cell: Cell): string | Html => (cell === null ? '–' : typeof cell === 'number' ? numberText(cell) : cell);
+
+const NUMBERS = /^[[(]?[−+-]?\d[\d.,]*%?(?:\s.*|$)/;
+const isNumeric = (cell: Cell): boolean =>
+  typeof cell === 'number' || cell === null || (typeof cell === 'string' && NUMBERS.test(cell));
+
+/**
+ * A table that scrolls in its own place where it is too wide. The first cell of a row names it; columns of numbers and of
+ * texts that begin with one stand to the right; null is shown as a dash.
+ */
+export function dataTable(
+  caption: string,
+  heads: readonly (string | Html)[],
+  rows: readonly (readonly Cell[])[],
+): Html {
+  const numeric = heads.map(
+    (_, i) => i > 0 && rows.some((row) => (row[i] ?? null) !== null) && rows.every((row) => isNumeric(row[i] ?? null)),
+  );
+  const kind = (i: number): Html | null => (numeric[i] ? html` class="n"` : null);
+  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+<caption>${caption}</caption>
+<thead><tr>${heads.map((head, i) => html`<th scope="col"${kind(i)}>${head}</th>`)}</tr></thead>
+<tbody>${rows.map(
+    ([first, ...others]) => html`
+<tr><th scope="row">${shown(first ?? null)}</th>${others.map((cell, i) => html`<td${kind(i + 1)}>${shown(cell)}</td>`)}</tr>`,
+  )}
+</tbody></table></div>`;
+}
+
+/** What a reader opens to see more; closed on paper. */
+export const details = (summary: string, body: Html): Html =>
+  html`<details><summary>${summary}</summary>${body}</details>`;
