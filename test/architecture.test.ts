@@ -45,7 +45,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'replay',
       'stages',
     ],
-    packages: ['node', 'zod', 'minisearch', 'vega', 'vega-lite'],
+    packages: ['node', 'zod', 'minisearch', 'vega', 'vega-lite', 'genetic-search'],
   },
   assembly: {
     modules: ['types', 'errors', 'contracts', 'config', 'models', 'pipeline', 'presets', 'stages'],
