@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
@@ -8,9 +7,10 @@ import { createRag } from '../rag.ts';
 import { createSharedFacts } from '../trace.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
 import { wholeNumber } from './eval-rows.ts';
-import { readLines, splitLines } from './lines.ts';
+import { readLines } from './lines.ts';
 import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { progressBar } from './terminal.ts';
+import { finishedTraces, traceWriter } from './trace-file.ts';
 
 const QuestionRow = z.looseObject({
   id: z.union([z.string(), z.number()]).transform(String).optional(),
@@ -46,12 +46,12 @@ export function registerRun(program: Command, context: CliContext): void {
   command.action(async (path: string, flags: RunFlags, self: Command) => {
     const wide = { settings: wholeNumber('wide-settings', flags.wideSettings), seed: 0 };
     const questions = await readQuestions(path);
-    const done = await finishedIds(flags.out);
+    const done = await finishedTraces(flags.out);
     const open = questions.filter(({ id }) => !done.has(id));
     context.note(`${questions.length} questions, ${questions.length - open.length} done before`);
     const { endProgress, ...options } = ragOptions(configOf(self, context), context);
     const rag = await createRag({ ...options, index: flags.index });
-    const out = createWriteStream(flags.out, { flags: 'a' });
+    const out = traceWriter(flags.out);
     const bar = progressBar();
     const failures: { id: string; code: string; message: string }[] = [];
     let unanswered = 0;
@@ -61,7 +61,7 @@ export function registerRun(program: Command, context: CliContext): void {
           const ask: AskWith = (config, shared) => rag.ask(question, { id, signal: context.signal, config, shared });
           const answer = flags.wide ? await askWide(ask, wide) : await ask({}, createSharedFacts());
           if (answer.unanswered !== null) unanswered += 1;
-          await write(out, `${JSON.stringify(answer.trace)}\n`);
+          await out.append(answer.trace);
         } catch (error) {
           // An index that cannot be used, or a cancelled run, fails every question alike.
           if (context.signal.aborted || !DiscernError.is(error) || FATAL.has(error.code)) throw error;
@@ -72,7 +72,7 @@ export function registerRun(program: Command, context: CliContext): void {
     } finally {
       endProgress();
       bar.end();
-      await new Promise((resolve) => out.end(resolve));
+      await out.close();
       await rag.close();
     }
     await writeFile(`${flags.out}.failures.jsonl`, failures.map((failure) => `${JSON.stringify(failure)}\n`).join(''));
@@ -83,7 +83,8 @@ export function registerRun(program: Command, context: CliContext): void {
   });
 }
 
-const FATAL: ReadonlySet<string> = new Set([
+/** What fails every question alike. */
+export const FATAL: ReadonlySet<string> = new Set([
   'INDEX_EMPTY',
   'INDEX_MISSING',
   'INDEX_FINGERPRINT',
@@ -121,53 +122,3 @@ function tryJson(text: string): unknown {
     return null;
   }
 }
-
-const TraceHead = z.looseObject({
-  version: z.literal(1),
-  id: z.string(),
-  question: z.string(),
-  facts: z.array(z.unknown()),
-});
-/** How every line that is written here begins. */
-const LINE_START = '{"version":1,"id":';
-
-/** Ids of the traces that are in the file already. A last line that a kill cut off is removed; another file is refused. */
-async function finishedIds(path: string): Promise<Set<string>> {
-  const ids = new Set<string>();
-  const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw new DiscernError('INPUT_INVALID', `${path} cannot be opened for writing: ${error.message}`, { cause: error });
-  });
-  if (file === null) return ids;
-  try {
-    const { size } = await file.stat();
-    let whole = 0;
-    let number = 0;
-    for await (const line of splitLines(file.createReadStream({ start: 0, autoClose: false }))) {
-      number += 1;
-      const end = whole + Buffer.byteLength(line) + 1;
-      const parsed = TraceHead.safeParse(tryJson(line));
-      if (parsed.success) ids.add(parsed.data.id);
-      else if (end > size && (line.startsWith(LINE_START) || LINE_START.startsWith(line))) break;
-      else
-        throw new DiscernError('TRACE_INVALID', `${path}, line ${number}, is no trace; the file is left as it is`, {
-          hint: 'give another file with --out',
-        });
-      whole = end;
-    }
-    if (whole > size) await file.write('\n', size);
-    else await file.truncate(whole);
-    return ids;
-  } finally {
-    await file.close();
-  }
-}
-
-const write = (stream: NodeJS.WritableStream, text: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    stream.write(text, (error) =>
-      error
-        ? reject(new DiscernError('DISK_FULL', `a trace cannot be written: ${error.message}`, { cause: error }))
-        : resolve(),
-    );
-  });
