@@ -28,14 +28,15 @@ export interface TableCell {
   readonly value: MeanInterval | null;
   /** Against the baseline on the same questions; null for the baseline itself. */
   readonly difference: PairedDifference | null;
-  /** p of the difference after Holm's correction over all cells of the table. */
+  /** p of the difference after Holm's correction, over all cells of quality; those of cost are a family of their own. */
   readonly adjustedP: number | null;
 }
 
 export interface QuestionReport {
   readonly id: string;
   readonly question: string;
-  readonly answers: readonly string[];
+  /** None: declining is right; null: nobody said what is. */
+  readonly answers: readonly string[] | null;
   readonly results: Readonly<
     Record<
       string,
@@ -83,4 +84,6 @@ export interface ExperimentReport {
     readonly requests: number;
     readonly sharedRequests: number;
   };
+  /** Figures of the further chapters of the page, by their ids. */
+  readonly chapters: Readonly<Record<string, unknown>>;
 }
