@@ -44,6 +44,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'trace',
       'replay',
       'stages',
+      'options',
     ],
     packages: ['node', 'zod', 'minisearch', 'vega', 'vega-lite', 'genetic-search'],
   },
