@@ -28,3 +28,10 @@ export function tokenF1Zh(prediction: string, golds: readonly string[]): number 
     ours.length + gold.length === 0 ? 1 : (2 * commonCount(ours, gold)) / (ours.length + gold.length);
   return Math.max(...goldTokens(golds).map(f1));
 }
+
+/** 1 when the tokens of a gold answer stand in the prediction in a row, else 0. */
+export function containsGoldZh(prediction: string, golds: readonly string[]): number {
+  const inside = ` ${zhTokens(prediction).join(' ')} `;
+  const tokens = golds.map(zhTokens).filter((gold) => gold.length > 0);
+  return tokens.some((gold) => inside.includes(` ${gold.join(' ')} `)) ? 1 : 0;
+}
