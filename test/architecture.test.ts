@@ -45,8 +45,9 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'replay',
       'stages',
       'options',
+      'prompts',
     ],
-    packages: ['node', 'zod', 'minisearch', 'vega', 'vega-lite', 'genetic-search'],
+    packages: ['node', 'zod', 'minisearch', 'vega', 'vega-lite', 'genetic-search', 'csv-parse'],
   },
   assembly: {
     modules: ['types', 'errors', 'contracts', 'config', 'models', 'pipeline', 'presets', 'stages'],
