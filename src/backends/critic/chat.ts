@@ -1,13 +1,13 @@
 import type { BaseMessageLike } from '@langchain/core/messages';
 import type { CallOptions, Critic } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
+import { valuesOf } from '../../prompts/label-prompts.ts';
 import { getPrompt, type Prompt } from '../../prompts.ts';
 import { type Critique, type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { langchainCalls, nameOf } from '../langchain/calls.ts';
 import { type Limits, modelsOf } from '../langchain/limits.ts';
 import { slugOf } from '../llama.ts';
 import { askFitting, messagesOf } from '../server/route-text.ts';
-import { valuesOf } from './request-values.ts';
 
 export interface ChatCriticOptions<M extends object> {
   /** A chat model of LangChain, used as it is; or what makes one with these limits. */

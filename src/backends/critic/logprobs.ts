@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { CallOptions, Critic } from '../../contracts.ts';
 import { DiscernError, throwIfAborted } from '../../errors.ts';
+import { LABEL_PROMPTS, valuesOf } from '../../prompts/label-prompts.ts';
 import { getPrompt, type Prompt } from '../../prompts.ts';
 import { type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { slugOf } from '../llama.ts';
@@ -8,7 +9,6 @@ import type { ServerClient } from '../server/client.ts';
 import { type FoundRoute, findRoute, idsOf, type RouteName } from '../server/route-find.ts';
 import type { FirstToken, LabelRoute } from '../server/route-types.ts';
 import { critiqueOfReading, readLabels } from './logprobs-labels.ts';
-import { LABEL_PROMPTS, valuesOf } from './request-values.ts';
 
 export interface LogprobsCriticOptions {
   /** The server, by its address without `/v1`. Closed with the critic. */

@@ -1,12 +1,12 @@
 import type { CallOptions, Critic } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
 import type { ResolvedModel } from '../../models/manifest.ts';
+import { LABEL_PROMPTS, valuesOf } from '../../prompts/label-prompts.ts';
 import { getPrompt, type Prompt } from '../../prompts.ts';
 import { critiqueOf, type LabelLogprobs } from '../../reflection.ts';
 import { type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { slugOf } from '../llama.ts';
 import { labelReader } from '../llama-labels.ts';
-import { LABEL_PROMPTS, valuesOf } from './request-values.ts';
 
 export interface PromptedCriticOptions {
   readonly model: ResolvedModel;

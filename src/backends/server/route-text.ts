@@ -1,5 +1,8 @@
 import { DiscernError } from '../../errors.ts';
 import { type Prompt, renderPrompt } from '../../prompts.ts';
+import { asData } from '../../text/as-data.ts';
+
+export { asData, wellFormed } from '../../text/as-data.ts';
 
 /** How models of several families begin a thought. */
 export const THOUGHT_MARKS: readonly string[] = [
@@ -19,17 +22,6 @@ export const beginsThought = (text: string): boolean => THOUGHT_MARKS.includes(t
 
 /** Whether a prompt ends within a thought that the model would go on with. */
 export const endsInThought = (prompt: string): boolean => THOUGHT_MARKS.some((mark) => prompt.trimEnd().endsWith(mark));
-
-// What chat templates and their tokenizers take for control tokens.
-const CONTROL =
-  /<(?=[|｜])|<(?=\/?(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|think|tool_call|tool_response)>)|<(?=<\/?SYS>>)|\[(?=\/?(?:INST|SYSTEM_PROMPT|THINK|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])/gi;
-
-/** A text as data: servers that apply a template themselves read control tokens in it, so these get a space inside. */
-export const asData = (text: string): string => wellFormed(text).replace(CONTROL, '$& ');
-
-/** Servers refuse JSON with lone surrogates, and some end a text at a null. */
-export const wellFormed = (text: string): string =>
-  text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]|\0/g, '\uFFFD');
 
 const dataOf = (values: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, asData(value)]));

@@ -1,4 +1,4 @@
-import type { CritiqueRequest } from '../../types.ts';
+import type { CritiqueRequest } from '../types.ts';
 
 /** The prompts that ask for one label word. */
 export const LABEL_PROMPTS = {
