@@ -1,7 +1,8 @@
 import { FakeListChatModel } from '@langchain/core/utils/testing';
 import { describe, expect, it } from 'vitest';
-import { labelOfAnswer, sampledCritic, wilson } from '../../src/backends/critic/sampled.ts';
+import { labelOfAnswer, sampledCritic } from '../../src/backends/critic/sampled.ts';
 import { getPrompt } from '../../src/prompts.ts';
+import { wilson } from '../../src/text/math.ts';
 import { scriptedChat } from './chat-fixtures.ts';
 import { isRel, UNDECIDED_REL } from './critic-composed-fixtures.ts';
 

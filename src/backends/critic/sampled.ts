@@ -1,5 +1,6 @@
 import type { BaseMessageLike } from '@langchain/core/messages';
 import type { Critic } from '../../contracts.ts';
+import { wilson } from '../../text/math.ts';
 import type { Critique, ReflectionKind } from '../../types.ts';
 import { textOf } from '../langchain/reply.ts';
 import { asMessages, type ChatCriticOptions, chatCritic } from './chat.ts';
@@ -24,16 +25,6 @@ const PROMPTS = { retrieve: 'retrieve@1', isRel: 'is-rel@1', isSup: 'is-sup@1', 
 
 /** A word, and what a model may set around it. */
 const LIMITS = { temperature: 1, maxTokens: 8 };
-
-/** Two-sided 95% of the normal distribution. */
-const Z = 1.959963984540054;
-
-/** The 95% interval of a share, k of n (Wilson 1927). */
-export function wilson(k: number, n: number): readonly [low: number, high: number] {
-  const middle = (k + Z ** 2 / 2) / (n + Z ** 2);
-  const half = (Z / (n + Z ** 2)) * Math.sqrt((k * (n - k)) / n + Z ** 2 / 4);
-  return [k === 0 ? 0 : Math.max(0, middle - half), k === n ? 1 : Math.min(1, middle + half)];
-}
 
 /** The label of an answer that is its word, alone or with something set off behind it: `Yes.`, `**B**`, `A: it does`. */
 export function labelOfAnswer(text: string, labels: Readonly<Record<string, string>>): string | null {
