@@ -32,3 +32,6 @@ export interface Dataset {
 
 /** The group of a question where data is split. */
 export const groupOf = ({ group, id }: GoldQuestion): string => group ?? id;
+
+/** What the rows of one source come to, before anything is left out. */
+export type DatasetContent = Pick<Dataset, 'questions' | 'documents'>;
