@@ -1,3 +1,4 @@
+import { asData } from './text/as-data.ts';
 import { logSumExp } from './text/math.ts';
 import {
   type Critique,
@@ -66,20 +67,30 @@ export function readReflectionStream(steps: readonly StreamStep[]): { [K in Refl
   return found as { [K in ReflectionKind]?: LabelLogprobs<K> };
 }
 
-const CONTROL = new RegExp(
-  [
-    ...Object.values(PUBLISHED_TOKENS).flatMap((tokens) => Object.values<string>(tokens)),
-    '<paragraph>',
-    '</paragraph>',
-    '</s>',
-    '<|endoftext|>',
-    '\n',
-    '\r',
-  ]
-    .map((token) => token.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('|'),
-  'g',
-);
+/** What a passage stands between. */
+export const PARAGRAPH = ['<paragraph>', '</paragraph>'] as const;
+export const CONTROL_TOKENS: readonly string[] = [
+  ...Object.values(PUBLISHED_TOKENS).flatMap((tokens) => Object.values<string>(tokens)),
+  ...PARAGRAPH,
+];
+
+const anyOf = (tokens: Iterable<string>): string =>
+  [...tokens].map((token) => token.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
+
+const CONTROL = new RegExp(anyOf([...CONTROL_TOKENS, '</s>', '<|endoftext|>', '\n', '\r']), 'g');
 
 /** The plain answer in the output of a published checkpoint: without reflection tokens, tags, end marks and newlines. */
 export const stripReflectionTokens = (text: string): string => text.replace(CONTROL, '').trim();
+
+/** By published token, how a model writes it; absent: as published. */
+export type Spelling = Readonly<Record<string, string>>;
+
+/**
+ * A text as data: what a tokenizer could take for a control token, and the headings of the prompt, get a space inside.
+ * Vocabularies may hold these tokens as ordinary ones, which no option of a tokenizer turns off.
+ */
+export function inert(text: string, spelling: Spelling = {}): string {
+  const tokens = new Set([...CONTROL_TOKENS, ...Object.values(spelling)]);
+  const marks = new RegExp(`${anyOf(tokens)}|### ?(?=(?:Instruction|Input|Response):)`, 'g');
+  return asData(text).replace(marks, (mark) => `${mark[0]} ${mark.slice(1)}`);
+}

@@ -1,8 +1,9 @@
-import { publishedToken, type StreamStep } from '../../reflection.ts';
+import { CONTROL_TOKENS, inert, PARAGRAPH, publishedToken, type Spelling, type StreamStep } from '../../reflection.ts';
 import { joinSegments } from '../../text/join.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
 import { type CritiqueRequest, type Label, PUBLISHED_TOKENS, REFLECTIONS, type ReflectionKind } from '../../types.ts';
-import { asData } from '../server/route-text.ts';
+
+export { CONTROL_TOKENS, inert, type Spelling } from '../../reflection.ts';
 
 /** Control tokens stand by themselves; a variable is a text of a passage or a user. */
 export type TokenPiece = { readonly control: string } | { readonly text: string } | { readonly variable: string };
@@ -13,9 +14,6 @@ export interface TokenPrompt {
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** By published token, how a model writes it; absent: as published. */
-export type Spelling = Readonly<Record<string, string>>;
-
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
 
 /** The published tokens of a kind, in the order of its labels. */
@@ -23,8 +21,6 @@ export const tokensOf = (kind: ReflectionKind): string[] =>
   (REFLECTIONS[kind] as readonly Label<ReflectionKind>[]).map((label) => publishedToken(kind, label));
 
 export const LABEL_TOKENS: readonly string[] = KINDS.flatMap(tokensOf);
-const PARAGRAPH = ['<paragraph>', '</paragraph>'] as const;
-export const CONTROL_TOKENS: readonly string[] = [...LABEL_TOKENS, ...PARAGRAPH];
 
 export const kindOfToken = (token: string): ReflectionKind | undefined =>
   KINDS.find((kind) => tokensOf(kind).includes(token));
@@ -82,18 +78,6 @@ export function segmentPrompt(request: {
   return passage === null
     ? { pieces: [...before, control(retrieve.no)], values }
     : { pieces: [...before, ...PASSAGE], values: { ...values, passage: passageOf(passage) } };
-}
-
-const escaped = (token: string) => token.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/**
- * A text as data: what a tokenizer could take for a control token, and the headings of the prompt, get a space inside.
- * Vocabularies may hold these tokens as ordinary ones, which no option of a tokenizer turns off.
- */
-export function inert(text: string, spelling: Spelling = {}): string {
-  const tokens = new Set([...CONTROL_TOKENS, ...Object.values(spelling)]);
-  const marks = new RegExp(`${[...tokens].map(escaped).join('|')}|### ?(?=(?:Instruction|Input|Response):)`, 'g');
-  return asData(text).replace(marks, (mark) => `${mark[0]} ${mark.slice(1)}`);
 }
 
 /** The prompt as one text, for servers that tokenise it themselves. */
