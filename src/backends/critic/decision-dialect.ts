@@ -1,20 +1,7 @@
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
-import type { Prompt } from '../../prompts.ts';
+import type { DecisionQuestion, DecisionState } from '../../prompts/decision-questions.ts';
 import type { ServerClient } from '../server/client.ts';
-
-/** One question to a decision model. A predicate has two options: what true means, and what false means. */
-export interface DecisionQuestion {
-  /** Unique in its request. Some models read it. */
-  readonly name: string;
-  readonly type: 'predicate' | 'choice' | 'score';
-  readonly instructions: string;
-  /** For a score the levels, lowest first. */
-  readonly options: readonly { readonly word: string; readonly text: string }[];
-}
-
-/** What texts there are to decide about, by name: the only place where texts of passages and users stand. */
-export type DecisionState = Readonly<Record<string, string>>;
 
 export interface DecisionAnswer {
   /** In order of the options; they sum to one. */
@@ -38,20 +25,6 @@ export interface DecisionDialect {
    * that is none: other options than asked, probabilities that do not sum to one.
    */
   ask(client: ServerClient, request: DecisionRequest, options: CallOptions): Promise<(DecisionAnswer | null)[]>;
-}
-
-/** A prompt with labels: the instructions, an empty line, then a line `word: text` for each label. */
-export function questionOf(prompt: Prompt, name: string, type: DecisionQuestion['type']): DecisionQuestion {
-  const [instructions = '', list = ''] = prompt.messages[0]!.text.split('\n\n');
-  const texts = new Map(
-    list.split('\n').map((line) => [line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()]),
-  );
-  const options = Object.keys(prompt.labels).map((word) => {
-    const text = texts.get(word);
-    if (!text) throw new DiscernError('PROMPT_INVALID', `prompt "${prompt.id}" has no line "${word}: ..."`);
-    return { word, text };
-  });
-  return { name, type, instructions, options };
 }
 
 export const wrongAnswer = (where: string, { name }: DecisionQuestion, what: string) =>

@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import {
-  checkedAnswer,
-  type DecisionAnswer,
-  type DecisionDialect,
-  type DecisionQuestion,
-  wrongAnswer,
-} from './decision-dialect.ts';
+import type { DecisionQuestion } from '../../prompts/decision-questions.ts';
+import { checkedAnswer, type DecisionAnswer, type DecisionDialect, wrongAnswer } from './decision-dialect.ts';
 
 const name = z.string().nullable().optional();
 const mass = z.number().optional();

@@ -1,6 +1,5 @@
-import { passageText } from '../../text/passage.ts';
+import { type DecisionState, stateOf } from '../../prompts/decision-questions.ts';
 import type { CritiqueRequest, ReflectionKind } from '../../types.ts';
-import type { DecisionState } from './decision-dialect.ts';
 
 /** Questions about one state, each of another kind, and the places of the requests that they answer. */
 export interface DecisionGroup {
@@ -12,23 +11,6 @@ interface Single {
   readonly kind: ReflectionKind;
   readonly state: DecisionState;
   readonly places: number[];
-}
-
-// JSON can hold half a surrogate pair; many servers cannot read it.
-const clean = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd');
-
-function stateOf(request: CritiqueRequest): DecisionState {
-  const question = clean(request.question);
-  switch (request.kind) {
-    case 'retrieve':
-      return { question, answerSoFar: clean(request.answerSoFar) };
-    case 'isRel':
-      return { question, passage: clean(passageText(request.passage)) };
-    case 'isSup':
-      return { question, passage: clean(passageText(request.passage)), statement: clean(request.segment) };
-    case 'isUse':
-      return { question, answer: clean(request.answer) };
-  }
 }
 
 /** Whether a question about `other` is one about the segment that `support` is asked of. */

@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import {
-  checkedAnswer,
-  type DecisionAnswer,
-  type DecisionDialect,
-  type DecisionQuestion,
-  wrongAnswer,
-} from './decision-dialect.ts';
+import { type DecisionQuestion, systemOneQuestion } from '../../prompts/decision-questions.ts';
+import { checkedAnswer, type DecisionAnswer, type DecisionDialect, wrongAnswer } from './decision-dialect.ts';
 
 const Reply = z.looseObject({ answers: z.record(z.string(), z.unknown()) });
 
@@ -21,13 +16,6 @@ const Choice = z.looseObject({
 const Score = z.looseObject({ type: z.literal('score'), probabilities: z.record(z.string(), z.number()), ...mass });
 
 const Refused = z.union([z.null(), z.undefined(), z.looseObject({ type: z.literal('refusal') })]);
-
-const onWire = ({ type, instructions, options }: DecisionQuestion) => {
-  const criteria = Object.fromEntries(options.map(({ word, text }) => [word, text]));
-  if (type === 'score') return { type, instructions, criteria: options.map(({ text }) => text) };
-  if (type === 'choice') return { type, instructions, criteria };
-  return { type: 'noul', instructions, criteria: { true: options[0]!.text, false: options[1]!.text } };
-};
 
 function read(where: string, question: DecisionQuestion, answer: unknown): DecisionAnswer | null {
   if (Refused.safeParse(answer).success) return null;
@@ -63,7 +51,7 @@ export const systemone: DecisionDialect = {
     const body = {
       ...(model !== null && { model }),
       state,
-      questions: Object.fromEntries(questions.map((question) => [question.name, onWire(question)])),
+      questions: Object.fromEntries(questions.map((question) => [question.name, systemOneQuestion(question)])),
     };
     const { answers } = await client.ask({ path: '/systemone', body, schema: Reply }, options);
     return questions.map((question) => read(`${client.name}/systemone`, question, answers[question.name]));

@@ -1,13 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import type { CallOptions, Capabilities, Critic } from '../../contracts.ts';
 import { DiscernError } from '../../errors.ts';
+import { DECISION_PROMPTS, type DecisionQuestion, questionOf } from '../../prompts/decision-questions.ts';
 import { getPrompt } from '../../prompts.ts';
 import { type Critique, type CritiqueRequest, REFLECTIONS, type ReflectionKind } from '../../types.ts';
 import { slugOf } from '../llama.ts';
 import { type ServerOptions, serverClient } from '../server/client.ts';
 import { serverAddress } from '../server/route-types.ts';
 import { byLabel, undecidedCritique } from './composed.ts';
-import { type DecisionAnswer, type DecisionDialect, type DecisionQuestion, questionOf } from './decision-dialect.ts';
+import type { DecisionAnswer, DecisionDialect } from './decision-dialect.ts';
 import { decisions } from './decision-openai.ts';
 import { groupRequests } from './decision-states.ts';
 import { systemone } from './decision-systemone.ts';
@@ -25,13 +26,6 @@ export interface DecisionCriticOptions extends ServerOptions {
 const DIALECTS: Readonly<Record<DecisionCriticOptions['dialect'], DecisionDialect>> = { systemone, decisions };
 const KINDS = Object.keys(REFLECTIONS) as ReflectionKind[];
 
-const PROMPTS = {
-  retrieve: { id: 'decide-retrieve@1', name: 'retrieval', type: 'choice' },
-  isRel: { id: 'decide-is-rel@1', name: 'relevance', type: 'predicate' },
-  isSup: { id: 'decide-is-sup@1', name: 'support', type: 'choice' },
-  isUse: { id: 'decide-is-use@1', name: 'usefulness', type: 'score' },
-} as const;
-
 const PROBE = { question: 'What colour is the sky?', passage: 'The sky is blue.' };
 
 /**
@@ -44,9 +38,9 @@ export function decisionCritic(options: DecisionCriticOptions): Critic {
   const { root, api } = serverAddress(options.baseUrl);
   const client = serverClient({ ...options, baseUrl: `${root}${api}` });
   const id = `decision-${slugOf(model ?? options.dialect)}@1`;
-  const prompts = Object.fromEntries(KINDS.map((kind) => [kind, getPrompt(PROMPTS[kind].id)]));
+  const prompts = Object.fromEntries(KINDS.map((kind) => [kind, getPrompt(DECISION_PROMPTS[kind].id)]));
   const questions = Object.fromEntries(
-    KINDS.map((kind) => [kind, questionOf(prompts[kind]!, PROMPTS[kind].name, PROMPTS[kind].type)]),
+    KINDS.map((kind) => [kind, questionOf(prompts[kind]!, DECISION_PROMPTS[kind].name, DECISION_PROMPTS[kind].type)]),
   ) as Record<ReflectionKind, DecisionQuestion>;
   let probed: Capabilities | null = null;
 
