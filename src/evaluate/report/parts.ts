@@ -21,6 +21,9 @@ export function signedText(value: number, decimals = 3): string {
 /** `12.5%` of a share. */
 export const percentText = (share: number, decimals = 1): string => `${numberText(100 * share, decimals)}%`;
 
+/** `1 question`, `2,000 questions`. */
+export const plural = (count: number, noun: string): string => `${numberText(count)} ${noun}${count === 1 ? '' : 's'}`;
+
 /** `p = 0.012`, `p < 0.001`. */
 export const pText = (p: number): string => (p < 0.0005 ? 'p < 0.001' : `p = ${p.toFixed(3)}`);
 
@@ -70,6 +73,17 @@ const shown = (cell: Cell): string | Html => (cell === null ? '–' : typeof cel
 const NUMBERS = /^[[(]?[−+-]?\d[\d.,]*%?(?:\s.*|$)/;
 const isNumeric = (cell: Cell): boolean =>
   typeof cell === 'number' || cell === null || (typeof cell === 'string' && NUMBERS.test(cell));
+const plainLength = (cell: Cell): number =>
+  cell === null || typeof cell === 'number'
+    ? 0
+    : (typeof cell === 'string' ? cell : cell.html.replace(/<[^>]*>/g, '')).length;
+
+/** `n`: numbers, to the right and in one line. `t`: texts, that need room. */
+function columnKind(cells: readonly Cell[]): Html | null {
+  if (cells.every((cell) => cell === null)) return null;
+  if (cells.every(isNumeric)) return html` class="n"`;
+  return cells.some((cell) => plainLength(cell) > 30) ? html` class="t"` : null;
+}
 
 /**
  * A table that scrolls in its own place where it is too wide. The first cell of a row names it; columns of numbers and of
@@ -80,16 +94,13 @@ export function dataTable(
   heads: readonly (string | Html)[],
   rows: readonly (readonly Cell[])[],
 ): Html {
-  const numeric = heads.map(
-    (_, i) => i > 0 && rows.some((row) => (row[i] ?? null) !== null) && rows.every((row) => isNumeric(row[i] ?? null)),
-  );
-  const kind = (i: number): Html | null => (numeric[i] ? html` class="n"` : null);
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
+  const kinds = heads.map((_, i) => columnKind(rows.map((row) => row[i] ?? null)));
+  return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0"><table>
 <caption>${caption}</caption>
-<thead><tr>${heads.map((head, i) => html`<th scope="col"${kind(i)}>${head}</th>`)}</tr></thead>
+<thead><tr>${heads.map((head, i) => html`<th scope="col"${i > 0 && kinds[i]}>${head}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([first, ...others]) => html`
-<tr><th scope="row">${shown(first ?? null)}</th>${others.map((cell, i) => html`<td${kind(i + 1)}>${shown(cell)}</td>`)}</tr>`,
+<tr><th scope="row"${kinds[0]?.html.includes('t') && kinds[0]}>${shown(first ?? null)}</th>${others.map((cell, i) => html`<td${kinds[i + 1]}>${shown(cell)}</td>`)}</tr>`,
   )}
 </tbody></table></div>`;
 }
