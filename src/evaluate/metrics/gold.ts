@@ -1,5 +1,6 @@
 import type { GoldQuestion } from '../data/dataset.ts';
-import type { Grades } from './ir.ts';
+import { type Grades, relevantCount } from './ir.ts';
+import { meanOf } from './ir-means.ts';
 
 /**
  * The name that the judgements have for a document: its id, or what stands behind a `#` in it, since an index calls
@@ -24,3 +25,19 @@ export const isRelevant = (relevant: Grades, docId: string): boolean => gradeOf(
 /** What should be found; null where nobody judged a document, so that the question is none of the qrels. */
 export const judgementsOf = ({ relevant }: GoldQuestion): Grades | null =>
   relevant === null || relevant.size === 0 ? null : relevant;
+
+/** How many relevant documents there are among these, each once. */
+export function foundCount(docIds: readonly string[], relevant: Grades): number {
+  const found = docIds.filter((docId) => isRelevant(relevant, docId)).map((docId) => judgedId(relevant, docId));
+  return new Set(found).size;
+}
+
+/** Share of the relevant documents that are among these; 0 where none is relevant, null where nobody judged. */
+export function foundShare(docIds: readonly string[], gold: GoldQuestion): number | null {
+  const relevant = judgementsOf(gold);
+  return relevant === null ? null : foundCount(docIds, relevant) / Math.max(1, relevantCount(relevant));
+}
+
+/** Share of these that are relevant; null without any. */
+export const relevantShare = (docIds: readonly string[], relevant: Grades): number | null =>
+  meanOf(docIds.map((docId) => (isRelevant(relevant, docId) ? 1 : 0)));

@@ -32,7 +32,7 @@ export function pairwiseAccuracy(scored: Scored, grades: Grades, judgedOnly = fa
   const rows = [...kept].map(([id, score]) => ({ score, grade: Math.max(0, grades.get(id) ?? 0) }));
   let pairs = 0;
   let right = 0;
-  for (const better of rows)
+  for (const better of rows.filter(({ grade }) => grade > 0))
     for (const worse of rows) {
       if (better.grade <= worse.grade) continue;
       pairs += 1;

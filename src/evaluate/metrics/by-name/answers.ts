@@ -5,12 +5,12 @@ import type { GoldQuestion } from '../../data/dataset.ts';
 import type { MetricTable } from '../answer-metric.ts';
 import { containsGold, exactMatch, tokenF1 } from '../answers.ts';
 import { containsGoldZh, exactMatchZh, tokenF1Zh } from '../answers-zh.ts';
+import { foundShare, relevantShare } from '../gold.ts';
 import { meanOf } from '../ir-means.ts';
 import { rougeL, rougeTokens } from '../rouge.ts';
-import { foundShare, relevantShare } from './critics.ts';
 
 /** What was answered, without the marks of citations; declining is the empty text. */
-const said = (answer: Answer): string => (answer.unanswered === null ? plainText(answer) : '');
+export const said = (answer: Answer): string => (answer.unanswered === null ? plainText(answer) : '');
 
 const isLanguage = (tag: string | null, language: string): boolean =>
   tag !== null && tag.split('-')[0]!.toLowerCase() === language;

@@ -1,8 +1,6 @@
 import type { Answer } from '../../../types.ts';
-import type { GoldQuestion } from '../../data/dataset.ts';
 import type { MetricTable } from '../answer-metric.ts';
-import { isRelevant, judgedId, judgementsOf } from '../gold.ts';
-import { relevantCount } from '../ir.ts';
+import { foundShare, isRelevant, judgementsOf, relevantShare } from '../gold.ts';
 import { meanOf } from '../ir-means.ts';
 import { docIdOf, firstEvent } from '../observed.ts';
 import { relevanceObservations } from '../pooled.ts';
@@ -12,24 +10,6 @@ const keptDocuments = (answer: Answer): string[] =>
   (firstEvent(answer, 'relevance-decided')?.passages ?? []).flatMap(({ passageId, kept }) =>
     kept ? [docIdOf(answer, passageId)] : [],
   );
-
-/** How many relevant documents there are among these, each once. */
-export function foundCount(docIds: readonly string[], relevant: NonNullable<GoldQuestion['relevant']>): number {
-  const names = docIds.filter((docId) => isRelevant(relevant, docId)).map((docId) => judgedId(relevant, docId));
-  return new Set(names).size;
-}
-
-/** Share of these that are relevant; null without any. */
-export const relevantShare = (
-  docIds: readonly string[],
-  relevant: NonNullable<GoldQuestion['relevant']>,
-): number | null => meanOf(docIds.map((docId) => (isRelevant(relevant, docId) ? 1 : 0)));
-
-/** Share of the relevant documents that are among these; 0 where none is relevant, null where nobody judged. */
-export function foundShare(docIds: readonly string[], gold: GoldQuestion): number | null {
-  const relevant = judgementsOf(gold);
-  return relevant === null ? null : foundCount(docIds, relevant) / Math.max(1, relevantCount(relevant));
-}
 
 export const CRITIC_METRICS: MetricTable = {
   'retrieve.rate': {
