@@ -5,7 +5,7 @@ import { Id, jsonRows, type Lines } from './json-rows.ts';
 
 const Row = z.looseObject({
   id: Id.nullish(),
-  question: z.string().regex(/\S/, 'is blank'),
+  question: z.string().regex(/\S/, 'is blank').nullable(),
   passage: z.string().nullish(),
   context: z.string().nullish(),
   ...answerFields,
@@ -15,7 +15,8 @@ const Row = z.looseObject({
 
 /**
  * Rows of a question, its passage (or `context`) and its answers as JSON lines: the distinct passages become the
- * documents, and the passage of a question is what should be found, unless it has no answer. `name` is the file's.
+ * documents, and the passage of a question is what should be found, unless it has no answer. A row whose question is null
+ * brings its passage alone. `name` is the file's, for errors.
  */
 export async function rowsDataset(lines: Lines, name: string): Promise<DatasetContent> {
   const questions = questionList();
@@ -25,6 +26,7 @@ export async function rowsDataset(lines: Lines, name: string): Promise<DatasetCo
     const title = titleOf(row.title);
     const passage = row.passage ?? row.context ?? '';
     const document = passage.trim() === '' ? null : documents.add(passage, title);
+    if (row.question === null) continue;
     questions.add(
       {
         id: row.id ?? `line-${number}`,
