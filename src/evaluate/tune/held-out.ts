@@ -1,0 +1,99 @@
+import type { MeanInterval } from '../metrics/mean.ts';
+import type { PairedDifference } from '../metrics/paired.ts';
+import { clusteredDifference, clusteredMean } from './clustered.ts';
+import type { Folds } from './folds.ts';
+import type { Setting, Surface } from './surface.ts';
+import { COSTS, type ColumnSurface, type Columns, type CostName, fillColumns, newColumns } from './tally.ts';
+
+/** A tuned setting beside the base: means over the same questions. */
+export interface Compared {
+  readonly base: MeanInterval;
+  readonly tuned: MeanInterval;
+  /** tuned - base. */
+  readonly difference: PairedDifference;
+}
+
+/** What settings come to on questions that they were not chosen on. */
+export interface HeldOut {
+  readonly questions: number;
+  /** Questions that replay under both. */
+  readonly replayed: number;
+  /** Questions whose metric is defined under both, of those where it is under the base. */
+  readonly compared: number;
+  readonly defined: number;
+  /** The smaller one of replayed / questions and compared / defined, 0..1. */
+  readonly coverage: number;
+  /** Null where nothing can be compared. */
+  readonly metric: Compared | null;
+  /** Over the questions that replay under both; null where there are none. */
+  readonly cost: Readonly<Record<CostName, Compared>> | null;
+}
+
+/** Outcomes of single questions, asked for once for each setting. */
+export type ColumnsOf = (setting: Setting) => Promise<Columns>;
+
+export function rememberedColumns(surface: ColumnSurface, keyOf: (setting: Setting) => string): ColumnsOf {
+  const known = new Map<string, Columns>();
+  return async (setting) => {
+    const key = keyOf(setting);
+    const found = known.get(key) ?? newColumns(surface);
+    if (!known.has(key)) await fillColumns(surface, setting, found);
+    known.set(key, found);
+    return found;
+  };
+}
+
+interface HeldOutOptions {
+  readonly base: Setting;
+  /** Place of the metric among those of the surface. */
+  readonly metric: number;
+  readonly folds: Folds;
+  readonly seed: number;
+}
+
+/** Each question under the setting that was chosen without its fold, against the base. */
+export async function heldOutOf(
+  { ids, groups, metrics }: Pick<Surface, 'ids' | 'groups' | 'metrics'>,
+  columnsOf: ColumnsOf,
+  chosen: readonly Setting[],
+  { base, metric, folds, seed }: HeldOutOptions,
+): Promise<HeldOut> {
+  const own = await columnsOf(base);
+  const others: Columns[] = [];
+  for (const setting of chosen) others.push(await columnsOf(setting));
+  const figureOf = ({ values }: Columns, i: number): number | null => {
+    const value = values[i * metrics.length + metric]!;
+    return Number.isNaN(value) ? null : value;
+  };
+  const both = ids.flatMap((_, i) => (own.replayed[i] === 1 && others[folds.of[i]!]!.replayed[i] === 1 ? [i] : []));
+  const defined = ids.filter((_, i) => own.replayed[i] === 1 && figureOf(own, i) !== null).length;
+  const rows = both.flatMap((i) => {
+    const [before, after] = [figureOf(own, i), figureOf(others[folds.of[i]!]!, i)];
+    return before === null || after === null ? [] : [{ before, after, group: groups[i]! }];
+  });
+  const costRows = (k: number) =>
+    both.map((i) => ({
+      before: own.cost[i * 4 + k]!,
+      after: others[folds.of[i]!]!.cost[i * 4 + k]!,
+      group: groups[i]!,
+    }));
+  const costs = COSTS.map((name, k) => [name, comparedOf(costRows(k), seed)] as const);
+  return {
+    ...{ questions: ids.length, replayed: both.length, compared: rows.length, defined },
+    coverage: Math.min(both.length / ids.length, defined === 0 ? 0 : rows.length / defined),
+    metric: comparedOf(rows, seed),
+    cost: both.length === 0 ? null : (Object.fromEntries(costs) as Record<CostName, Compared>),
+  };
+}
+
+function comparedOf(
+  rows: readonly { readonly before: number; readonly after: number; readonly group: string }[],
+  seed: number,
+): Compared | null {
+  const groups = rows.map(({ group }) => group);
+  const [before, after] = [rows.map((row) => row.before), rows.map((row) => row.after)];
+  const base = clusteredMean(before, groups, seed);
+  const tuned = clusteredMean(after, groups, seed);
+  const difference = clusteredDifference(before, after, groups, seed);
+  return base && tuned && difference && { base, tuned, difference };
+}
