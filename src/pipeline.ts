@@ -73,7 +73,7 @@ export async function answerQuestion(
     usedContext: segments.some(({ passageId }) => passageId !== null),
     citations,
   };
-  const trace = traceOf(question, live, config, log, options.id ?? 'trace');
+  const trace = traceOf(question, live, config, log, options.id ?? 'trace', options.source?.memo);
   const cost: Cost = { ...log.spent, requests: log.facts.length };
   return { ...brief, segments, decisions, cost, trace: { ...trace, facts: [...trace.facts, ...aside], answer: brief } };
 }

@@ -10,34 +10,33 @@ import { type Answer, REFLECTIONS, type ReflectionKind, type Trace } from './typ
  * Answers the question of a trace again from its facts, without any model. With the trace's own config the answer is
  * the same bit for bit; `change` overrides options of it. Throws REPLAY_FACT_MISSING where it asks for more than was recorded.
  */
-export function replay(
-  trace: Trace,
-  change: ConfigInput = {},
-  options: Omit<AnswerOptions, 'source' | 'id'> = {},
-): Promise<Answer> {
+export async function replay(trace: Trace, change: ConfigInput = {}, options: ReplayOptions = {}): Promise<Answer> {
   const config = parseConfig(mergeConfig(trace.config, change));
-  const writes = trace.abilities['generate.withContext']?.quotes === false;
-  const offersQuotes = trace.config.generate.quotes > 0 || trace.backends['generate.quotes'] !== undefined;
-  if (writes && config.generate.quotes > 0 && !offersQuotes)
-    return Promise.reject(
-      new DiscernError(
-        'REPLAY_FACT_MISSING',
-        'generate.quotes asks for sentences, and the trace was recorded without any',
-      ),
-    );
-  const sampled = samplesFor(trace.config) || trace.backends['gate.sample'] !== undefined;
-  if (samplesFor(config) && !sampled)
-    return Promise.reject(
-      new DiscernError(
-        'REPLAY_FACT_MISSING',
-        `gate.measure ${config.gate.measure} asks for sampled answers, and the trace was recorded without any`,
-      ),
-    );
+  checkReplay(trace, config);
   return answerQuestion(trace.question, replayParts(trace), config, {
     ...options,
     id: trace.id,
     source: factSource(trace),
   });
+}
+
+export type ReplayOptions = Omit<AnswerOptions, 'source' | 'id' | 'shared'>;
+
+/** Throws REPLAY_FACT_MISSING where a setting asks for parts that the trace was recorded without. */
+export function checkReplay(trace: Trace, config: Config): void {
+  const writes = trace.abilities['generate.withContext']?.quotes === false;
+  const offersQuotes = trace.config.generate.quotes > 0 || trace.backends['generate.quotes'] !== undefined;
+  if (writes && config.generate.quotes > 0 && !offersQuotes)
+    throw new DiscernError(
+      'REPLAY_FACT_MISSING',
+      'generate.quotes asks for sentences, and the trace was recorded without any',
+    );
+  const sampled = samplesFor(trace.config) || trace.backends['gate.sample'] !== undefined;
+  if (samplesFor(config) && !sampled)
+    throw new DiscernError(
+      'REPLAY_FACT_MISSING',
+      `gate.measure ${config.gate.measure} asks for sampled answers, and the trace was recorded without any`,
+    );
 }
 
 const samplesFor = ({ retrieve, gate }: Config): boolean =>

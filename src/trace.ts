@@ -3,6 +3,7 @@ import { GATE_FEATURES, GATE_MEASURES } from './config/gate.ts';
 import { ConfigSchema } from './config.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
+import type { ReplayMemo } from './trace/memo.ts';
 import type { SharedFacts } from './trace/shared.ts';
 import type { Fact, FactRole, Passage, Trace, TraceEvent } from './types.ts';
 
@@ -12,6 +13,8 @@ export { createSharedFacts, type SharedFacts } from './trace/shared.ts';
 export interface FactSource {
   readonly facts: ReadonlyMap<string, Fact>;
   readonly passages: Readonly<Record<string, Passage>>;
+  /** Where the same trace is replayed again and again. */
+  readonly memo?: ReplayMemo;
 }
 
 /** Everything that one question asks of models goes through here: recorded once, counted, never asked twice. */
@@ -81,15 +84,15 @@ export function createFactLog(options: LogOptions = {}): FactLog {
     async ask(role, backend, requests, key, call, fits = () => true) {
       // One string for each request: it is flattened and hashed once, and finds the fact three times.
       const prefix = factId(role, backend, '');
-      const ids = requests.map((request) => prefix + keyOf(key(request)));
-      const missing = new Map<string, (typeof requests)[number]>();
-      for (const [i, id] of ids.entries()) if (!known.has(id)) missing.set(id, requests[i]!);
-      if (missing.size > 0) {
-        spent.calls += 1;
-        if (source) for (const id of missing.keys()) add(id, recorded(source, role, backend, id.slice(prefix.length)));
-        else
-          for (const [id, fact] of await live(role, backend, prefix, missing, call as never, options, fits as never))
-            add(id, fact);
+      const ids = idsOf(prefix, requests, key, source?.memo);
+      const missing = ids.filter((id) => !known.has(id));
+      if (missing.length > 0) spent.calls += 1;
+      if (source) {
+        for (const id of missing) if (!known.has(id)) add(id, recorded(source, id, role, backend));
+      } else if (missing.length > 0) {
+        const asked = new Map(ids.flatMap((id, i) => (known.has(id) ? [] : [[id, requests[i]!] as const])));
+        for (const [id, fact] of await live(role, backend, prefix, asked, call as never, options, fits as never))
+          add(id, fact);
       }
       return ids.map((id) => known.get(id)!.value as never);
     },
@@ -129,13 +132,27 @@ async function live<R>(
   return new Map([...missing.keys()].map((id) => [id, known.get(id)!]));
 }
 
-function recorded(source: FactSource, role: FactRole, backend: string, key: string): Fact {
-  const fact = source.facts.get(factId(role, backend, key));
-  if (fact === undefined)
-    throw new DiscernError('REPLAY_FACT_MISSING', `the trace has no "${role}" fact of ${backend} with key ${key}`, {
-      details: { role, backend, key },
-    });
-  return fact;
+function idsOf<R>(
+  prefix: string,
+  requests: readonly R[],
+  key: (request: R) => unknown,
+  memo: ReplayMemo | undefined,
+): readonly string[] {
+  if (memo === undefined) return requests.map((request) => prefix + keyOf(key(request)));
+  const known = memo.batches.get(requests);
+  if (known?.[0]?.startsWith(prefix)) return known;
+  const ids = requests.map((request) => prefix + memo.keyOf(key(request)));
+  memo.batches.set(requests, ids);
+  return ids;
+}
+
+function recorded(source: FactSource, id: string, role: FactRole, backend: string): Fact {
+  const fact = source.facts.get(id);
+  if (fact !== undefined) return fact;
+  const key = id.slice(factId(role, backend, '').length);
+  throw new DiscernError('REPLAY_FACT_MISSING', `the trace has no "${role}" fact of ${backend} with key ${key}`, {
+    details: { role, backend, key },
+  });
 }
 
 export const factSource = (trace: Trace): FactSource => ({

@@ -25,7 +25,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: [],
   },
   pipeline: { modules: ['types', 'errors', 'contracts', 'config', 'text', 'trace', 'stages'], packages: [] },
-  replay: { modules: ['types', 'errors', 'contracts', 'config', 'trace', 'stages', 'pipeline'], packages: [] },
+  replay: { modules: ['types', 'errors', 'contracts', 'config', 'text', 'trace', 'stages', 'pipeline'], packages: [] },
   backends: {
     modules: ['types', 'errors', 'contracts', 'config', 'text', 'reflection', 'calibration', 'prompts', 'models'],
     packages: ['*'],

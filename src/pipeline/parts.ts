@@ -3,6 +3,7 @@ import type { Capabilities, Critic, Generator } from '../contracts.ts';
 import type { EvidenceParts } from '../stages/evidence.ts';
 import type { GateParts } from '../stages/gate.ts';
 import type { Generators } from '../stages/generate.ts';
+import type { ReplayMemo } from '../trace/memo.ts';
 import {
   recordCritic,
   recordEntailment,
@@ -37,7 +38,11 @@ export function partsByRole({ critics, generators, gate, shadow }: Parts) {
 }
 
 /** The parts with everything that they are asked going through the log. `known` holds the passages of recorded recalls. */
-export function recordParts(live: Parts, log: FactLog, known: Pick<FactSource, 'passages'> | undefined): Parts {
+export function recordParts(
+  live: Parts,
+  log: FactLog,
+  known: Pick<FactSource, 'passages' | 'memo'> | undefined,
+): Parts {
   const { rewriter, recaller, reranker, critics, generators, gate } = live;
   const recorded = new Map(
     [...new Set(Object.values(critics))].map((critic) => [critic, critic && recordCritic(critic, log)]),
@@ -73,7 +78,27 @@ export function traceOf(
   config: Config,
   log: FactLog,
   id: string,
+  memo?: ReplayMemo,
 ): Omit<Trace, 'answer'> {
+  const head = (memo?.heads.get(parts) as Head | undefined) ?? headOf(parts);
+  memo?.heads.set(parts, head);
+  return {
+    ...{ version: 1, id, question, config: shownConfig(config), ...head },
+    ...{ passages: log.passages, facts: log.facts, events: log.events },
+  };
+}
+
+const shown = new WeakMap<Config, Config>();
+
+function shownConfig(config: Config): Config {
+  const known = shown.get(config) ?? publicConfig(config);
+  shown.set(config, known);
+  return known;
+}
+
+type Head = Pick<Trace, 'backends' | 'abilities' | 'capabilities' | 'prompts' | 'gate'>;
+
+function headOf(parts: Parts): Head {
   const { rewriter, recaller, reranker, gate, shadow, capabilities = {} } = parts;
   const rewriters = rewriter ? [['rewrite', rewriter] as const] : [];
   const { critics: criticsByRole, shadows, generators: writers } = partsByRole(parts);
@@ -82,10 +107,6 @@ export function traceOf(
     part ? [[role, part] as const] : [],
   );
   return {
-    version: 1,
-    id,
-    question,
-    config: publicConfig(config),
     backends: Object.fromEntries(
       [...rewriters, ...finders, ...criticsByRole, ...shadows, ...writers, ...entailments].map(
         ([role, { id: backend }]) => [role, backend],
@@ -104,9 +125,6 @@ export function traceOf(
       shadowPrompts(shadow),
     ),
     ...(gate?.estimator && { gate: gate.estimator }),
-    passages: log.passages,
-    facts: log.facts,
-    events: log.events,
   };
 }
 

@@ -21,6 +21,17 @@ function wordsIn(candidate: SegmentCandidate): ReadonlySet<string> {
   return words;
 }
 
+const asked = new WeakMap<SegmentCandidate, { readonly question: string; readonly words: ReadonlySet<string> }>();
+
+/** The same question comes with the same candidates in every replay. */
+function wordsOfQuestion(question: string, first: SegmentCandidate | undefined): ReadonlySet<string> {
+  const last = first && asked.get(first);
+  if (last?.question === question) return last.words;
+  const words = contentWords(question);
+  if (first) asked.set(first, { question, words });
+  return words;
+}
+
 /**
  * Pure: the sentences of each passage, best first. Those that the encoder scored are ordered by `mix` (0..1) of its logit
  * and the rest of similarity, each standardised over all of them; the others follow as they were given.
@@ -82,7 +93,7 @@ export function selectQuotes(input: {
   const candidates = lists.flat();
   const wordsOf = new Map(candidates.map((candidate) => [candidate.text, wordsIn(candidate)]));
   const similarityOf = new Map(candidates.map(({ text, scores }) => [text, scores?.similarity ?? Number.NaN]));
-  const weights = rarity(contentWords(question), [...wordsOf.values()]);
+  const weights = rarity(wordsOfQuestion(question, candidates[0]), [...wordsOf.values()]);
   const isNear = (text: string, first: string): boolean =>
     near !== null && similarityOf.get(text)! >= (similarityOf.get(first) ?? Number.NaN) - near;
   const mayFollow = (text: string, said: readonly string[], covered: ReadonlySet<string>): boolean => {
@@ -91,7 +102,7 @@ export function selectQuotes(input: {
     const added = addedShare(weights, wordsOf.get(text)!, covered);
     return added >= gain || (said.length === 1 && added >= NEAR_GAIN && isNear(text, said[0]!));
   };
-  const covered = new Set(answerSoFar.flatMap((text) => [...contentWords(text)]));
+  const covered = new Set(answerSoFar.flatMap((text) => [...(wordsOf.get(text) ?? contentWords(text))]));
   const texts = [...wordsOf.keys()];
   const open = new Set(texts.filter((text) => mayFollow(text, answerSoFar, covered)));
   const offered = lists.map((list) => list.filter(({ text }) => open.has(text)).slice(0, perPassage));

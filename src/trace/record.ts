@@ -24,7 +24,7 @@ interface RecallFact {
 }
 
 /** Recall through the log. A recorded list also serves a smaller topK; a larger one is asked again. */
-export function recordRecaller(recaller: Recaller, log: FactLog, known?: Pick<FactSource, 'passages'>): Recaller {
+export function recordRecaller(recaller: Recaller, log: FactLog, known?: KnownPassages): Recaller {
   return {
     id: recaller.id,
     async recall(queries, { topK, filter, signal }) {
@@ -43,28 +43,31 @@ export function recordRecaller(recaller: Recaller, log: FactLog, known?: Pick<Fa
         },
         (value) => topK <= value.topK || value.hits.length < value.topK,
       );
-      return values.map((value) => {
-        if (topK > value.topK && value.hits.length === value.topK)
-          throw new DiscernError(
-            'REPLAY_FACT_MISSING',
-            `the trace recalled ${value.topK} passages, ${topK} were asked for`,
-          );
-        const named = value.hits.filter(([id]) => log.passages[id] === undefined);
-        if (known) log.keep(named.map(([id]) => passageOf(known, id)));
-        return value.hits.slice(0, topK).map(
-          ([id, recallScore], i): Candidate => ({
-            passage: log.passages[id]!,
-            recallRank: i + 1,
-            recallScore,
-            rerankScore: null,
-          }),
-        );
-      });
+      return values.map((value) => candidatesOf(value, topK, log, known));
     },
   };
 }
 
-function passageOf({ passages }: Pick<FactSource, 'passages'>, id: string): Passage {
+type KnownPassages = Pick<FactSource, 'passages' | 'memo'>;
+
+function candidatesOf(value: RecallFact, topK: number, log: FactLog, known?: KnownPassages): Candidate[] {
+  if (topK > value.topK && value.hits.length === value.topK)
+    throw new DiscernError('REPLAY_FACT_MISSING', `the trace recalled ${value.topK} passages, ${topK} were asked for`);
+  const listed = known?.memo?.candidates.get(value);
+  if (listed?.topK === topK) {
+    log.keep(listed.passages);
+    return listed.candidates;
+  }
+  if (known) log.keep(value.hits.flatMap(([id]) => (log.passages[id] ? [] : [passageOf(known, id)])));
+  const passages = value.hits.map(([id]) => log.passages[id]!);
+  const candidates = value.hits
+    .slice(0, topK)
+    .map(([, recallScore], i) => ({ passage: passages[i]!, recallRank: i + 1, recallScore, rerankScore: null }));
+  known?.memo?.candidates.set(value, { topK, passages, candidates });
+  return candidates;
+}
+
+function passageOf({ passages }: KnownPassages, id: string): Passage {
   const passage = passages[id];
   if (passage === undefined)
     throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);

@@ -49,8 +49,9 @@ const again = async ({ trace }: Answer) => (await replay(stored(trace))).trace;
 describe('shadow', () => {
   it('is asked the same, decides nothing, and its critiques are facts of its own', async () => {
     const asked = counted(b);
-    const alone = await answerQuestion(question, partsWith(a), configOf());
-    const answer = await answerQuestion(question, partsWith(a, asked.critic), configOf());
+    const still = { now: () => 0 }; // no time passes, so that the costs are equal too
+    const alone = await answerQuestion(question, partsWith(a), configOf(), still);
+    const answer = await answerQuestion(question, partsWith(a, asked.critic), configOf(), still);
     expect({ ...answer, trace: null }).toEqual({ ...alone, trace: null });
     expect(answer.trace.events).toEqual(alone.trace.events);
     expect(answer.trace.backends).toEqual({ ...alone.trace.backends, 'critic.shadow': 'b@1' });
