@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseConfig } from '../../config.ts';
 import { DiscernError } from '../../errors.ts';
-import { Id, jsonRows, type Lines } from '../data/rows.ts';
+import { Id, jsonRows, type Lines } from '../data/json-rows.ts';
 import type { Setting } from './surface.ts';
 import type { ColumnSurface, Columns } from './tally.ts';
 
