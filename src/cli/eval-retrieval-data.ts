@@ -1,6 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
 import { DiscernError } from '../errors.ts';
+import { fileOf, packed, qrelsFile } from '../evaluate/data/beir-files.ts';
+import { readLines } from '../evaluate/data/lines.ts';
 import {
   type RetrievalData,
   readCorpus,
@@ -11,7 +12,6 @@ import {
   sampleQueries,
   withoutQuestions,
 } from '../evaluate/retrieval-data.ts';
-import { readLines } from './lines.ts';
 
 export interface DataFlags {
   readonly corpus?: string;
@@ -84,10 +84,15 @@ async function collection({ corpus, queries, qrels }: DataFlags): Promise<Retrie
       hint: 'give --corpus, --queries and --qrels; or --corpus FOLDER of a BEIR set; or --relevance FILE',
     });
   const folder = statSync(corpus, { throwIfNoEntry: false })?.isDirectory() ? corpus : null;
+  const inFolder = (flag: string, find: (folder: string) => string): string => {
+    if (folder === null)
+      throw new DiscernError('INPUT_INVALID', `${flag} is missing: --corpus is a file, no BEIR folder`);
+    return find(folder);
+  };
   const files = {
-    corpus: folder === null ? corpus : one(folder, ['corpus.jsonl', 'corpus.jsonl.gz']),
-    queries: queries ?? one(folder, ['queries.jsonl', 'queries.jsonl.gz'], '--queries'),
-    qrels: qrels ?? qrelsOf(folder),
+    corpus: folder === null ? corpus : fileOf(folder, packed('corpus.jsonl')),
+    queries: queries ?? inFolder('--queries', (of) => fileOf(of, packed('queries.jsonl'))),
+    qrels: qrels ?? inFolder('--qrels', (of) => qrelsFile(of, null, 'choose one with --qrels')),
   };
   return {
     corpus: await readCorpus(readLines(files.corpus), files.corpus),
@@ -95,29 +100,3 @@ async function collection({ corpus, queries, qrels }: DataFlags): Promise<Retrie
     qrels: await readQrels(readLines(files.qrels), files.qrels),
   };
 }
-
-/** The first of these files that the folder holds. */
-function one(folder: string | null, names: readonly string[], flag?: string): string {
-  if (folder === null)
-    throw new DiscernError('INPUT_INVALID', `${flag} is missing: --corpus is a file, no BEIR folder`);
-  const held = filesOf(folder);
-  const name = names.find((name) => held.includes(name));
-  if (name === undefined)
-    throw new DiscernError('INPUT_INVALID', `the folder ${folder} holds no ${names.join(' or ')}`);
-  return join(folder, name);
-}
-
-/** BEIR keeps one file for each split in `qrels/`: that of the test, else the only one. */
-function qrelsOf(folder: string | null): string {
-  if (folder === null || !filesOf(folder).includes('qrels'))
-    return one(folder, ['qrels.tsv', 'qrels.tsv.gz', 'qrels.txt', 'qrels.txt.gz'], '--qrels');
-  const inner = join(folder, 'qrels');
-  const held = filesOf(inner).filter((name) => /\.(tsv|txt)(\.gz)?$/.test(name));
-  const name = held.find((name) => /^test\./.test(name)) ?? (held.length === 1 ? held[0] : undefined);
-  if (name !== undefined) return join(inner, name);
-  throw new DiscernError('INPUT_INVALID', `${inner} holds ${held.join(', ') || 'no .tsv'}`, {
-    hint: 'choose one with --qrels',
-  });
-}
-
-const filesOf = (folder: string): string[] => readdirSync(folder).sort();
