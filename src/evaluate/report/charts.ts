@@ -1,5 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { COLOURS, INK, svgChart } from './chart.ts';
+import { numberText } from './parts.ts';
+import { placeLabels } from './place-labels.ts';
 
 /** Pixels, labels and legend included: readable on a phone, two or three beside one another on a screen. */
 export const CHART_WIDTH = 400;
@@ -34,7 +36,7 @@ const frame = (title: string, height: number | { step: number }, layer: readonly
       view: { stroke: null },
       axis: {
         ...{ labelColor: INK, titleColor: INK, tickColor: INK, domainColor: INK, gridColor: INK, gridOpacity: 0.12 },
-        ...{ labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', labelLimit: 130, titleLimit: 320 },
+        ...{ labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', labelLimit: 170, titleLimit: 320 },
         ...{ tickCount: 5, domainOpacity: 0.5, tickOpacity: 0.5 },
       },
       legend: {
@@ -87,7 +89,15 @@ export function lineBand(
   const rows = chart.points.map((point) => ({ ...point, series: point.series ?? '' }));
   const series = seriesOf(rows);
   const own = { color: COLOURS[0] };
-  const colour = series.length < 2 ? {} : { color: bySeries(series, 'strokeDash').color };
+  const colour =
+    series.length < 2
+      ? {}
+      : {
+          color: {
+            ...(bySeries(series, 'strokeDash').color as object),
+            legend: { symbolType: 'stroke', symbolOpacity: 1 },
+          },
+        };
   const x = number('x', chart.x);
   return svgChart(
     frame(chart.title, 260, [
@@ -145,14 +155,19 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
     rows.filter(({ xLow }) => xLow !== undefined),
     rows.filter(({ low }) => low !== undefined),
   ];
-  const named = rows.filter(({ label }) => label !== undefined);
+  const named = placeLabels(rows.flatMap(({ x, y, label }) => (label === undefined ? [] : [{ x, y, label }])));
   const front = rows.filter((row) => row.front === true);
-  const middle = (Math.min(...rows.map((row) => row.x)) + Math.max(...rows.map((row) => row.x))) / 2;
-  const label = (side: 'left' | 'right', some: readonly object[]): Layer => ({
-    data: values(some),
-    mark: { type: 'text', align: side, dx: side === 'left' ? 8 : -8, dy: -8, limit: 150 },
-    encoding: { x, y, text: { field: 'label' } },
-  });
+  const places = [...new Set(named.map(({ side, below }) => `${side} ${below}`))];
+  const label = (place: string): Layer => {
+    const own = named.filter(({ side, below }) => place === `${side} ${below}`);
+    const right = own[0]!.side === 'right';
+    const at = { align: right ? 'left' : 'right', dx: right ? 8 : -8, dy: own[0]!.below, baseline: 'middle' };
+    return {
+      data: values(own),
+      mark: { type: 'text', limit: 150, ...at },
+      encoding: { x, y, text: { field: 'label' } },
+    };
+  };
   return svgChart(
     frame(chart.title, 280, [
       ...(front.length > 1
@@ -179,14 +194,7 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
         mark: { type: 'point', filled: true, size: rows.length > 60 ? 20 : 70, opacity: 0.85, ...own },
         encoding: { x, y, ...bySeries(series, 'shape') },
       },
-      label(
-        'left',
-        named.filter((row) => row.x <= middle),
-      ),
-      label(
-        'right',
-        named.filter((row) => row.x > middle),
-      ),
+      ...places.map(label),
     ]),
   );
 }
@@ -242,7 +250,10 @@ export interface Bar {
 
 /** Lying bars, so that long names can be read; `x` names the value. Bars of one label stand together, by series. */
 export function bars(chart: Omit<Titles, 'y'> & { readonly bars: readonly Bar[] }): Promise<string> {
-  const rows = chart.bars.map((bar) => ({ ...bar, series: bar.series ?? '' }));
+  const rows = chart.bars.map((bar) => ({
+    ...{ ...bar, series: bar.series ?? '', text: numberText(bar.value) },
+    end: Math.max(0, bar.value, bar.high ?? 0),
+  }));
   const series = seriesOf(rows);
   const y = { field: 'label', type: 'nominal', sort: null, axis: { title: null, ticks: false } };
   const offset = series.length < 2 ? {} : { yOffset: { field: 'series', type: 'nominal', sort: series } };
@@ -259,6 +270,11 @@ export function bars(chart: Omit<Titles, 'y'> & { readonly bars: readonly Bar[] 
         data: values(rows.filter(({ low }) => low !== undefined)),
         mark: { type: 'rule', color: INK, strokeWidth: 1.5 },
         encoding: { x: number('low', chart.x, scale), x2: { field: 'high' }, y, ...offset },
+      },
+      {
+        data: values(rows),
+        mark: { type: 'text', align: 'left', baseline: 'middle', dx: 5 },
+        encoding: { x: number('end', chart.x, scale), y, ...offset, text: { field: 'text', type: 'nominal' } },
       },
     ]),
   );

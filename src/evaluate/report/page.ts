@@ -18,6 +18,9 @@ interface Section extends Chapter {
 const terms = (pairs: readonly (readonly [string, Html | string | null])[]): Html =>
   html`<dl class="facts">${pairs.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 
+/** `2026-03-09 14:05 UTC` of what `toISOString` gives. */
+const dateText = (iso: string): string => iso.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):.*Z$/, '$1 $2 UTC');
+
 function runSection(report: ExperimentReport): Section {
   const { dataset, run } = report;
   const facts = terms([
@@ -25,7 +28,7 @@ function runSection(report: ExperimentReport): Section {
     ['SHA-256', html`<code>${dataset.sha256}</code>`],
     ['Questions', numberText(dataset.questions)],
     ['Documents', dataset.documents === null ? null : numberText(dataset.documents)],
-    ['Made', html`<time datetime="${report.made}">${report.made}</time>`],
+    ['Made', html`<time datetime="${report.made}">${dateText(report.made)}</time>`],
     ['Version', `discern-rag ${report.packageVersion}`],
     ['Wall time', `${numberText(run.seconds, 1)} s`],
     ['Requests to models', numberText(run.requests)],

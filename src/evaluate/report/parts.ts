@@ -39,8 +39,16 @@ export const differenceText = (m: MeanInterval | null, decimals = 3): string =>
 export const rangeText = ([low, high]: readonly [number, number], decimals = 3, text = numberText): string =>
   `[${text(low, decimals)}, ${text(high, decimals)}]`;
 
+/** Controls, and what turns the direction of writing: an isolate that a text leaves open would take in the end of <bdi>. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Its control characters are shown, not obeyed. */
+export const visible = (text: string): string =>
+  text.replace(/\r\n?/g, '\n').replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
 /** A text of a dataset, a model or a user: shown as it is, and kept from turning round the text beside it. */
-export const foreign = (text: string): Html => html`<bdi>${text}</bdi>`;
+export const foreign = (text: string): Html => html`<bdi>${visible(text)}</bdi>`;
 
 /** A foreign text of at most `length` characters, with an ellipsis where it was cut. */
 export function foreignBrief(text: string, length: number): Html {

@@ -15,11 +15,11 @@ async function differenceChart(report: ExperimentReport, { name, better }: Metri
     return [{ label: system, mean, low: ci95[0], high: ci95[1], full: verdict !== 'unclear' }];
   });
   if (rows.length === 0) return [];
-  const side = better === 'higher' ? 'right' : 'left';
-  const svg = await forest({ title: name, x: `difference in ${name}; better to the ${side}`, rows });
+  const x = better === 'higher' ? '← worse · difference · better →' : '← better · difference · worse →';
+  const svg = await forest({ title: name, x, rows });
   return [
     figure(
-      `${name}: difference of each system to the baseline, with its 95% interval. A hollow point cannot be told from chance.`,
+      `${name}: difference to the baseline with its 95% interval. Hollow: no difference that the data can show.`,
       svg,
     ),
   ];

@@ -35,7 +35,8 @@ main p, main li { max-width: 44rem; }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .15em; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; border-radius: 2px; }
 code { font: .875em var(--code); }
-small { font-size: .85em; color: var(--soft); }
+small { font: .85em var(--plain); line-height: inherit; color: var(--soft); }
+small a { display: inline-block; max-width: 100%; }
 bdi { white-space: pre-line; }
 .kind { font: 600 .75rem var(--plain); letter-spacing: .08em; text-transform: uppercase; color: var(--soft); margin: 0 0 .4rem; }
 .fine, figcaption { font: .875rem/1.5 var(--plain); color: var(--soft); }
@@ -43,30 +44,35 @@ bdi { white-space: pre-line; }
 .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .better { color: var(--better); } .worse { color: var(--worse); } .unclear { color: var(--soft); }
 ul.plain { list-style: none; padding: 0; margin: 0; }
+.figured { padding: 0; list-style: none; font: .875rem/1.6 var(--plain); margin: .2rem 0 .9rem; }
+.figured li { padding-left: 1.4em; text-indent: -1.4em; }
+.figured span:first-child { display: inline-block; width: 1.4em; text-indent: 0; }
+ul.systems { list-style: none; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .6rem 2.5rem; }
+.systems > li > p { margin-bottom: .4rem; }
 .or { color: var(--soft); font-style: italic; }
 nav { font: .875rem/1.45 var(--plain); margin-bottom: 2.5rem; }
 nav h2 { font: 600 .75rem var(--plain); letter-spacing: .08em; text-transform: uppercase; color: var(--soft); margin-bottom: .6rem; }
 nav ul { list-style: none; padding: 0; margin: 0; } nav ul ul { padding-left: 1rem; }
 nav li { padding: .14rem 0; } nav a { text-decoration: none; } nav a:hover { text-decoration: underline; }
-dl.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)); gap: .7rem 1.5rem; font-family: var(--plain); font-size: .9375rem; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .7rem 1.5rem; font-family: var(--plain); font-size: .9375rem; }
 .facts div:has(code) { grid-column: span 2; }
 .facts dt { font-size: .8125rem; color: var(--soft); } .facts dd { margin: 0; font-variant-numeric: tabular-nums; }
 dl.metrics { font: .8125rem/1.5 var(--plain); color: var(--soft); }
 .metrics dt { float: left; clear: left; font-weight: 600; margin-right: .6em; } .metrics dd { margin: 0; }
-.scroll { overflow-x: auto; margin: 0 0 1rem; }
+.scroll { position: relative; overflow-x: auto; margin: 0 0 1rem; }
 table { border-collapse: collapse; font: .875rem/1.45 var(--plain); font-variant-numeric: tabular-nums lining-nums;
   border-top: 2px solid var(--strong); border-bottom: 2px solid var(--strong); }
-caption { text-align: left; font-weight: 600; padding-bottom: .45rem; caption-side: top; }
-th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; min-width: 4rem; max-width: 26rem; }
+caption { text-align: left; color: var(--soft); padding-bottom: .45rem; caption-side: top; }
+th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; max-width: 26rem; overflow-wrap: break-word; }
 th:last-child, td:last-child { padding-right: .2rem; }
 th { font-weight: 600; } tbody th { font-weight: 500; }
 thead th { border-bottom: 1px solid var(--strong); vertical-align: bottom; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
-.n { text-align: right; white-space: nowrap; min-width: 0; }
-.t { min-width: 14rem; }
+.n { text-align: right; white-space: nowrap; }
+.t { min-width: 14rem; overflow-wrap: anywhere; }
 .figures-table td > div { white-space: nowrap; }
-.figures-table .t { min-width: 0; } .figures-table th small { display: block; font-weight: 400; }
-.figures-table tbody th { min-width: 7.5rem; }
+.figures-table .t { min-width: 0; overflow-wrap: break-word; }
+.figures-table th small { display: block; font-weight: 400; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 23rem), 1fr)); gap: 1.6rem 2rem; align-items: start; margin: 1.2rem 0; }
 figure { margin: 0 0 1rem; } .figures figure { margin: 0; }
 figure svg { display: block; max-width: 100%; height: auto; font-family: var(--plain); }

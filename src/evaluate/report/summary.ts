@@ -1,6 +1,7 @@
 import type { ExperimentReport, SystemReport } from './experiment-report.ts';
 import { type Html, html } from './html.ts';
 import { differenceText, foreign, intervalText, plural, pText } from './parts.ts';
+import { MARKS } from './tables.ts';
 import {
   cellFinder,
   decimalsOf,
@@ -17,89 +18,82 @@ interface Said {
   readonly figures: string;
 }
 
-/** Differences of a system that can be computed, with their figures in words. */
+/** Differences of a system that can be computed, with their figures. */
 function saidOf(report: ExperimentReport, system: string, metrics: readonly Metric[]): Said[] {
   const find = cellFinder(report);
   return metrics.flatMap((metric) => {
     const cell = find(metric.name, system);
     const verdict = verdictOf(cell, metric.better);
     if (verdict === null || !cell?.difference) return [];
-    const decimals = decimalsOf(report, metric.name);
     const p = cell.adjustedP === null ? '' : `, ${pText(cell.adjustedP)}`;
-    return [{ metric, verdict, figures: `${differenceText(cell.difference, decimals)}${p}` }];
+    const figures = `${differenceText(cell.difference, decimalsOf(report, metric.name))}${p}`;
+    return [{ metric, verdict, figures }];
   });
 }
 
-const listed = (items: readonly Html[]): Html[] =>
-  items.flatMap((item, i) => [...(i === 0 ? [] : [i === items.length - 1 ? html` and ` : html`, `]), item]);
+const listed = (items: readonly (Html | string)[], last = ' and '): Html =>
+  html`${items.map((item, i) => [i === 0 ? '' : i === items.length - 1 ? last : ', ', item])}`;
 
-const named = (said: readonly Said[]): Html[] =>
-  listed(
-    said.map(({ metric, figures }) => html`<strong>${metric.name}</strong> (<span class="nums">${figures}</span>)`),
-  );
-
-const IS: Readonly<Record<Verdict, string>> = {
-  better: 'is better than the baseline on ',
-  worse: 'is worse than the baseline on ',
-  unclear: 'shows no difference that the data can tell from chance on ',
+const QUALITY: Readonly<Record<Verdict, string>> = {
+  better: 'better than the baseline on ',
+  worse: 'worse than the baseline on ',
+  unclear: 'no difference that the data can show on ',
 };
-const COSTS: Readonly<Record<Verdict, string>> = {
+const COST: Readonly<Record<Verdict, string>> = {
   better: 'lower in ',
   worse: 'higher in ',
   unclear: 'no difference that the data can show in ',
 };
 
-const VERDICTS = ['better', 'worse', 'unclear'] as const;
-
-function clauses(said: readonly Said[], words: Readonly<Record<Verdict, string>>): Html[] {
-  return listed(
-    VERDICTS.flatMap((verdict) => {
-      const own = said.filter((one) => one.verdict === verdict);
-      return own.length === 0 ? [] : [html`${words[verdict]}${named(own)}`];
-    }),
-  );
+/** Its differences in one sentence, without figures. */
+function sentence(said: readonly Said[], words: Readonly<Record<Verdict, string>>): Html {
+  const parts = (['better', 'worse', 'unclear'] as const).flatMap((verdict) => {
+    const own = said.filter((one) => one.verdict === verdict);
+    return own.length === 0 ? [] : [html`${words[verdict]}${listed(own.map(({ metric }) => metric.name))}`];
+  });
+  return html`${parts.map((part, i) => [i > 0 && '; ', part])}`;
 }
+
+const line = (mark: Html | null, name: string, figures: string): Html =>
+  html`<li><span>${mark}</span>${name} <span class="nums">${figures}</span></li>`;
+
+const failures = (count: number): Html | null =>
+  count === 0 ? null : html` It failed on ${plural(count, 'question')}.`;
 
 function systemItem(report: ExperimentReport, { name, failed }: SystemReport): Html {
   const main = saidOf(report, name, mainMetrics(report));
-  const costs = saidOf(
-    report,
-    name,
-    report.metrics.filter(({ stage, better }) => stage === 'cost' && better === 'lower'),
-  );
-  return html`<li><strong>${foreign(name)}</strong> ${
-    main.length === 0 ? 'has no figure of an answer that can be compared with the baseline' : clauses(main, IS)
-  }.${costs.length === 0 ? null : html` Cost a question: ${clauses(costs, COSTS)}.`}${
-    failed.length === 0 ? null : html` It failed on ${plural(failed.length, 'question')}.`
-  }</li>`;
+  const lower = report.metrics.filter(({ stage, better }) => stage === 'cost' && better === 'lower');
+  const costs = saidOf(report, name, lower);
+  const claim = main.length === 0 ? 'no answers that can be compared with the baseline' : sentence(main, QUALITY);
+  return html`<li><p><strong>${foreign(name)}</strong>: ${claim}.${
+    costs.length > 0 && html` Cost: ${sentence(costs, COST)}.`
+  }${failures(failed.length)}</p>
+<ul class="figured">${[...main, ...costs].map(({ metric, verdict, figures }) => line(MARKS[verdict], metric.name, figures))}</ul></li>`;
 }
 
 /** Means of the baseline, so that a difference can be seen against what it is a difference to. */
-function baselineItem(report: ExperimentReport): Html | null {
+function baselineItem(report: ExperimentReport): Html {
   const find = cellFinder(report);
-  const shown = mainMetrics(report).flatMap((metric) => {
-    const value = find(metric.name, report.baseline)?.value ?? null;
-    if (value === null) return [];
-    const figures = intervalText(value, decimalsOf(report, metric.name));
-    return [html`<strong>${metric.name}</strong> <span class="nums">${figures}</span>`];
+  const lines = mainMetrics(report).flatMap(({ name }) => {
+    const value = find(name, report.baseline)?.value ?? null;
+    return value === null ? [] : [line(null, name, intervalText(value, decimalsOf(report, name)))];
   });
   const failed = report.systems.find(({ name }) => name === report.baseline)?.failed.length ?? 0;
-  if (shown.length === 0 && failed === 0) return null;
-  return html`<li><strong>${foreign(report.baseline)}</strong>, the baseline, ${
-    shown.length === 0 ? 'has no figure of an answer' : html`has ${listed(shown)}`
-  }.${failed === 0 ? null : html` It failed on ${plural(failed, 'question')}.`}</li>`;
+  return html`<li><p><strong>${foreign(report.baseline)}</strong> is the baseline.${failures(failed)}</p>
+<ul class="figured">${lines}</ul></li>`;
 }
 
 /** What the figures say, in words; a difference is claimed only where its interval and its p allow it. */
 export function summary(report: ExperimentReport): Html {
   const others = othersThanBaseline(report);
+  const alone = others.length === 0;
   return html`<p>${plural(report.systems.length, 'system')} answered ${plural(report.dataset.questions, 'question')} of ${foreign(report.dataset.name)}.${
-    others.length === 0 ? ' There is none to compare it with.' : null
+    alone && ' There is no other to compare with.'
   }</p>
-<ul>${baselineItem(report)}${others.map((system) => systemItem(report, system))}</ul>
-${
-  others.length === 0
-    ? html`<p class="fine">In brackets: the 95% interval.</p>`
-    : html`<p class="fine">In brackets: the difference to the baseline on the same questions, its 95% interval, and p after Holm’s correction for the number of comparisons. Better and worse are said only where the interval excludes 0 and p is at most 0.05. A difference that cannot be told from chance may still exist: more questions would be needed to see it.</p>`
-}`;
+<ul class="systems">${baselineItem(report)}${others.map((system) => systemItem(report, system))}</ul>
+<p class="fine">${
+    alone
+      ? 'A mean with its 95% interval in brackets.'
+      : 'Of the baseline: the mean with its 95% interval. Of the others: the difference to the baseline on the same questions, its 95% interval, and p after Holm’s correction for the number of comparisons. Better, worse, lower and higher are said only where the interval excludes 0 and p is at most 0.05. A difference that the data cannot show may still exist: more questions would be needed to see it.'
+  }</p>`;
 }

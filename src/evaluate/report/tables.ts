@@ -18,11 +18,11 @@ import { cellFinder, decimalsOf, type Metric, mainMetrics, type Verdict, verdict
 export const MARKS: Readonly<Record<Verdict, Html>> = {
   better: html`<span class="better"><span aria-hidden="true">▲</span><span class="heard">better:</span></span>`,
   worse: html`<span class="worse"><span aria-hidden="true">▼</span><span class="heard">worse:</span></span>`,
-  unclear: html`<span class="unclear"><span aria-hidden="true">○</span><span class="heard">not told from chance:</span></span>`,
+  unclear: html`<span class="unclear"><span aria-hidden="true">○</span><span class="heard">no difference shown:</span></span>`,
 };
 
 export const legend = (): Html =>
-  html`<p class="fine">First line: the mean over the questions and its 95% interval. Second line: the difference to the baseline on the same questions, its 95% interval, and p after Holm’s correction over all comparisons of quality; those of cost are corrected among themselves. ${MARKS.better} better and ${MARKS.worse} worse than the baseline: the interval excludes 0 and p is at most 0.05. ${MARKS.unclear} a difference that cannot be told from chance. A dash: not defined for any question.</p>`;
+  html`<p class="fine">First line: the mean over n questions and its 95% interval. Below: the difference to the baseline on the same questions, its 95% interval, and p after Holm’s correction over all comparisons of quality; those of cost are corrected among themselves. ${MARKS.better} better and ${MARKS.worse} worse than the baseline: the interval excludes 0 and p is at most 0.05. ${MARKS.unclear} no difference that the data can show. A dash: not defined for any question.</p>`;
 
 const systemHead = (name: string, baseline: string): Html =>
   name === baseline ? html`${foreign(name)} <small>baseline</small>` : html`${foreign(name)}`;
@@ -40,9 +40,9 @@ function figureCell(
     withN && html` <small>n ${numberText(value.n)}</small>`
   }</div>${
     difference &&
-    html`<div class="nums against">${verdict && MARKS[verdict]} ${signedText(difference.mean, decimals)} <small>${rangeText(difference.ci95, decimals, signedText)}${
-      adjustedP !== null && `, ${pText(adjustedP)}`
-    }</small></div>`
+    html`<div class="nums against">${verdict && MARKS[verdict]} ${signedText(difference.mean, decimals)} <small>${rangeText(difference.ci95, decimals, signedText)}</small></div>${
+      adjustedP !== null && html`<div class="nums"><small>${pText(adjustedP)}</small></div>`
+    }`
   }`;
 }
 
@@ -57,13 +57,12 @@ export function stageTable(report: ExperimentReport, stage: MetricStage): Html |
     const counts = [...new Set(cells.flatMap((cell) => (cell?.value ? [cell.value.n] : [])))];
     const oneN = counts.length === 1;
     return [
-      html`${name} <small>${better} is better</small>`,
-      oneN ? counts[0]! : null,
+      html`${name} <small>${better} is better</small>${oneN && html`<small>n ${numberText(counts[0]!)}</small>`}`,
       ...cells.map((cell) => figureCell(cell, better, decimals, !oneN)),
     ];
   });
-  const heads = ['Metric', 'n', ...report.systems.map(({ name }) => systemHead(name, report.baseline))];
-  return html`<div class="figures-table">${dataTable(`${titleOf(stage)}: systems against metrics`, heads, rows)}</div>
+  const heads = ['Metric', ...report.systems.map(({ name }) => systemHead(name, report.baseline))];
+  return html`<div class="figures-table">${dataTable(`${titleOf(stage)}: means, and differences to the baseline`, heads, rows)}</div>
 <dl class="metrics">${metrics.map(({ name, description }) => html`<dt>${name}</dt><dd>${description}</dd>`)}</dl>`;
 }
 
@@ -73,7 +72,8 @@ const optionLines = (options: SystemReport['options']): Html | string => {
   const entries = Object.entries(options);
   if (entries.length === 0) return 'defaults';
   return html`<ul class="plain">${entries.map(
-    ([path, value]) => html`<li><code>${foreign(path)} = ${foreign(JSON.stringify(value) ?? 'none')}</code></li>`,
+    ([path, value]) =>
+      html`<li><code>${foreign(path)} = ${foreignBrief(JSON.stringify(value) ?? 'none', 200)}</code></li>`,
   )}</ul>`;
 };
 
