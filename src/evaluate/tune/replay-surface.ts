@@ -1,10 +1,23 @@
-import type { ConfigInput } from '../../config.ts';
+import { type Config, type ConfigInput, parseConfig } from '../../config.ts';
 import { DiscernError } from '../../errors.ts';
-import { prepareReplay } from '../../replay/prepared.ts';
+import { prepareReplay, type Replayer } from '../../replay/prepared.ts';
+import { mergeConfig } from '../../replay.ts';
+import { canonicalJson } from '../../text/hash.ts';
 import type { Trace } from '../../types.ts';
 import { type GoldQuestion, groupOf } from '../data/dataset.ts';
 import { answerMetric } from '../metrics/registry.ts';
 import type { Outcome, Setting, Surface } from './surface.ts';
+import {
+  type Comparison,
+  comparisonsOf,
+  dividing,
+  grown,
+  lookUp,
+  THRESHOLDS,
+  type Threshold,
+  type Tree,
+  thresholdsOf,
+} from './tree.ts';
 
 /** A recorded question with what a right answer to it is. */
 export interface RecordedQuestion {
@@ -22,31 +35,118 @@ export function changeOf(setting: Setting): ConfigInput {
   return change as ConfigInput;
 }
 
-/** What recorded questions come to under other settings. All must have been recorded with the same config. */
+/** Settings, without their thresholds, whose answers are kept in memory. */
+const REMEMBERED = 64;
+
+/** The ways that the answer of each question took, for settings that differ in dividing thresholds alone. */
+interface Forest {
+  readonly config: Config;
+  readonly sided: readonly Threshold[];
+  readonly trees: (Tree<Outcome | null> | null)[];
+}
+
+const isThreshold = (path: string): path is Threshold => (THRESHOLDS as readonly string[]).includes(path);
+
+const without = (setting: Setting, paths: readonly string[]): Setting =>
+  Object.fromEntries(Object.entries(setting).filter(([path]) => !paths.includes(path)));
+
+/** Options by dotted path in which two configs differ. */
+function differing(a: Config, b: Config): string[] {
+  const groups = Object.keys(a) as (keyof Config)[];
+  return groups.flatMap((group) =>
+    Object.keys(a[group])
+      .filter((key) => canonicalJson(a[group][key as never]) !== canonicalJson(b[group][key as never]))
+      .map((key) => `${group}.${key}`),
+  );
+}
+
+/**
+ * What recorded questions come to under other settings. All must have been recorded with the same options. An answer is
+ * replayed once for each way that its comparisons can take: thresholds on the same side of every value that they are
+ * compared with give the same answer, so most settings of a grid of thresholds replay nothing.
+ */
 export function replaySurface(questions: readonly RecordedQuestion[], metricNames: readonly string[]): Surface {
-  if (questions.length === 0) throw new DiscernError('INPUT_INVALID', 'there are no recorded questions');
+  const [first] = questions;
+  if (first === undefined) throw new DiscernError('INPUT_INVALID', 'there are no recorded questions');
+  const base = first.trace.config;
   const metrics = metricNames.map(answerMetric);
   const replayers = questions.map(({ trace }) => prepareReplay(trace));
   const counts = { replayed: 0, remembered: 0 };
-  const outcome = async (i: number, setting: Setting): Promise<Outcome | null> => {
+  for (const { trace } of questions) {
+    const others = differing(base, trace.config);
+    if (others.length > 0)
+      throw new DiscernError(
+        'INPUT_INVALID',
+        `the traces of "${first.gold.id}" and "${trace.id}" were recorded with different options: ${others.join(', ')}`,
+        { hint: 'tune over traces of one run' },
+      );
+  }
+
+  const forests = new Map<string, Forest>();
+  const planted = (rest: Setting): Forest => {
+    const name = JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
+    let forest = forests.get(name);
+    if (forest === undefined) {
+      const config = parseConfig(mergeConfig(base, changeOf(rest)));
+      forest = { config, sided: dividing(config, first.trace), trees: questions.map(() => null) };
+    }
+    // The one that was used last stands last.
+    forests.delete(name);
+    forests.set(name, forest);
+    if (forests.size > REMEMBERED) forests.delete(forests.keys().next().value!);
+    return forest;
+  };
+  /** The forest of a setting: thresholds that do more than divide count among what stays. */
+  const forestOf = (setting: Setting): Forest => {
+    const forest = planted(without(setting, THRESHOLDS));
+    const staying = Object.keys(setting).some((path) => isThreshold(path) && !forest.sided.includes(path));
+    return staying ? planted(without(setting, forest.sided)) : forest;
+  };
+
+  const replayed = async (
+    replayer: Replayer,
+    i: number,
+    change: ConfigInput,
+    comparisons: Comparison[],
+  ): Promise<Outcome | null> => {
     counts.replayed += 1;
     try {
-      const answer = await replayers[i]!.answer(changeOf(setting));
+      const answer = await replayer.answer(change, { onEvent: (event) => comparisons.push(...comparisonsOf(event)) });
       return { values: metrics.map(({ of }) => of(answer, questions[i]!.gold)), cost: answer.cost };
     } catch (error) {
       if (DiscernError.is(error, 'REPLAY_FACT_MISSING')) return null;
       throw error;
     }
   };
+
   return {
     ids: questions.map(({ gold }) => gold.id),
     groups: questions.map(({ gold }) => groupOf(gold)),
     metrics: metricNames,
-    base: questions[0]!.trace.config,
+    base,
     counts,
     async at(setting) {
-      const outcomes: (Outcome | null)[] = [];
-      for (let i = 0; i < questions.length; i++) outcomes.push(await outcome(i, setting));
+      const { config, sided, trees } = forestOf(setting);
+      const change = changeOf(setting);
+      const thresholds = thresholdsOf(mergeConfig(config, change) as Config);
+      const outcomes = new Array<Outcome | null>(questions.length);
+      for (let i = 0; i < questions.length; i++) {
+        const known = lookUp(trees[i]!, thresholds);
+        if (known !== undefined) {
+          counts.remembered += 1;
+          outcomes[i] = known;
+          continue;
+        }
+        const comparisons: Comparison[] = [];
+        const outcome = await replayed(replayers[i]!, i, change, comparisons);
+        outcomes[i] = outcome;
+        trees[i] = grown(
+          trees[i]!,
+          comparisons.filter(({ threshold }) => sided.includes(threshold)),
+          thresholds,
+          outcome,
+        );
+      }
       return outcomes;
     },
   };
