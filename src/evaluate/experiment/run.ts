@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
-import { prepareReplay } from '../../replay/prepared.ts';
+import { replay } from '../../replay.ts';
 import { createSharedFacts, factSource, type SharedFacts } from '../../trace.ts';
 import type { Answer, Fact, Passage, Trace } from '../../types.ts';
 import type { GoldQuestion } from '../data/dataset.ts';
@@ -142,7 +142,7 @@ async function askQuestion(
 
 async function replayed(trace: Trace, { name }: System): Promise<Answer> {
   try {
-    return await prepareReplay(trace).answer();
+    return await replay(trace);
   } catch (cause) {
     if (!DiscernError.is(cause)) throw cause;
     throw new DiscernError(cause.code, `the trace "${trace.id}" of "${name}" cannot be replayed: ${cause.message}`, {

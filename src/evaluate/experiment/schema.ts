@@ -4,7 +4,8 @@ import { type Config, type ConfigInput, parseConfig } from '../../config.ts';
 import { DiscernError } from '../../errors.ts';
 import { mergeConfig } from '../../replay.ts';
 import { DatasetSource } from '../data/open.ts';
-import { type AnswerMetric, answerMetric, type MetricStage } from '../metrics/registry.ts';
+import { type AnswerMetric, answerMetric } from '../metrics/registry.ts';
+import { STAGES } from '../report/verdict.ts';
 
 /** A path, relative to the experiment file. */
 const path = (description: string) => z.string().min(1).meta({ description });
@@ -59,16 +60,6 @@ export interface Experiment {
   readonly seed: number;
 }
 
-/** The order of a table. */
-export const STAGES: readonly MetricStage[] = [
-  'recall',
-  'rerank',
-  'critics',
-  'gate',
-  'generation',
-  'end to end',
-  'cost',
-];
 const COST = ['calls', 'requests', 'tokens', 'ms'];
 
 export interface ExperimentFile {
