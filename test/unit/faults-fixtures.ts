@@ -110,7 +110,7 @@ export interface World {
 }
 
 const BASE: ConfigInput = {
-  recall: { topK: 12 },
+  recall: { topK: 5 },
   rerank: { topN: 3, mix: 1 },
   gate: { when: 'always', measure: 'entropyReduction', refuse: false, samples: 4, minSamples: 4 },
   beam: { maxSegments: 2 },
@@ -155,3 +155,7 @@ export async function record(world: World = {}): Promise<Trace[]> {
   }
   return traces;
 }
+
+let base: Promise<readonly Trace[]> | undefined;
+/** The traces of the world without a fault, recorded once. */
+export const baseline = (): Promise<readonly Trace[]> => (base ??= record());

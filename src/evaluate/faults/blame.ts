@@ -1,9 +1,9 @@
 import { DiscernError, throwIfAborted } from '../../errors.ts';
 import { prepareReplay } from '../../replay/prepared.ts';
 import type { Answer, Trace, TraceEvent } from '../../types.ts';
-import { NOISE, near } from './facts.ts';
+import { backendName, factId, NOISE, near } from './facts.ts';
 import { hybridTrace, type Mixture, suspects } from './hybrid.ts';
-import { FAULT_STAGES, type FaultStage, stageSets } from './stages.ts';
+import { FAULT_STAGES, type FaultStage, stageOfFact, stageSets } from './stages.ts';
 
 /** What a reader of an answer sees. */
 export interface Said {
@@ -27,6 +27,8 @@ export interface Blame {
   readonly by: 'substitution' | 'first difference';
   /** Sets that come before it and could not be tried, since nobody recorded the facts that they need. */
   readonly untried: readonly (readonly FaultStage[])[];
+  /** Other stages that the substitution takes for the same only because of the ids of their models: see `unknown`. */
+  readonly unchecked: readonly FaultStage[];
 }
 
 /** What a question comes to from its facts; null where one of them was not recorded. */
@@ -47,10 +49,18 @@ export async function blameChange(mixture: Mixture, target: Said, signal?: Abort
   for (const stages of stageSets(suspects(mixture))) {
     const answer = await answerOf(hybridTrace(mixture, new Set(stages)), signal);
     if (answer === null) untried.push(stages);
-    else if (saysSame(saidBy(answer), target)) return { stages, by: 'substitution', untried };
+    else if (saysSame(saidBy(answer), target))
+      return { stages, by: 'substitution', untried, unchecked: uncheckedStages(mixture, stages, answer) };
   }
   const first = firstDifference(mixture);
-  return { stages: first === null ? [] : [first], by: 'first difference', untried };
+  return { stages: first === null ? [] : [first], by: 'first difference', untried, unchecked: [] };
+}
+
+/** The stages, not put back, of which the answer needs what only the first run heard, and no shared request tells that the second would hear the same. */
+function uncheckedStages({ facts, models }: Mixture, stages: readonly FaultStage[], { trace }: Answer): FaultStage[] {
+  const lent = trace.facts.filter((fact) => !facts.b.has(factId(fact)) && models.unchecked.has(backendName(fact)));
+  const found = new Set(lent.map(({ role }) => stageOfFact(role)));
+  return FAULT_STAGES.filter((stage) => found.has(stage) && !stages.includes(stage));
 }
 
 /** The stage that an event tells of. What critics say and what options make of it stand in one event. */

@@ -82,7 +82,7 @@ export interface BackendChange {
   readonly backend: string;
   /** Of a critic: the token; null for others. */
   readonly kind: ReflectionKind | null;
-  /** `unknown`: too few requests stand in both runs; it is taken for the same, as its id says. */
+  /** `unknown`: too few requests stand in both runs to tell. */
   readonly status: 'unchanged' | 'changed' | 'unknown' | 'new' | 'gone';
   /** Requests that stand in both runs, and how many of them were answered differently. */
   readonly shared: number;
@@ -125,10 +125,23 @@ export function backendChanges(pairs: readonly FactPair[]): BackendChange[] {
   return rows.sort((x, y) => place(x) - place(y));
 }
 
-/** Names of the models that are others under the same id: what one run heard says nothing about the other. */
-export const changedNames = (rows: readonly BackendChange[]): ReadonlySet<string> =>
-  new Set(
-    rows
-      .filter(({ status }) => status === 'changed')
-      .map(({ role, backend, kind }) => `${role} ${backend} ${kind ?? ''}`),
-  );
+/** Names of models (see `backendName`), by what the facts of two runs say of them. */
+export interface ComparedModels {
+  /** Others under the same id: what one run heard says nothing about the other. */
+  readonly changed: ReadonlySet<string>;
+  /** Believed to be the same for their id alone. */
+  readonly unchecked: ReadonlySet<string>;
+}
+
+/** A critic that changed for one kind of token is not believed to be the same for another. */
+export function comparedModels(rows: readonly BackendChange[]): ComparedModels {
+  const names = (wanted: (row: BackendChange) => boolean) =>
+    new Set(rows.filter(wanted).map(({ role, backend, kind }) => `${role} ${backend} ${kind ?? ''}`));
+  const others = rows.filter(({ status }) => status === 'changed');
+  const isDoubtful = ({ status, role, backend }: BackendChange) =>
+    status === 'unknown' && others.some((row) => row.role === role && row.backend === backend);
+  return {
+    changed: names((row) => row.status === 'changed' || isDoubtful(row)),
+    unchecked: names((row) => row.status === 'unknown' && !isDoubtful(row)),
+  };
+}

@@ -20,6 +20,8 @@ export interface StageFaults {
   readonly alone: number;
   readonly bySubstitution: number;
   readonly byFirstDifference: number;
+  /** Changed answers blamed on others, where nothing but its id says that this stage is the same in both runs. */
+  readonly unchecked: number;
   /** For each metric: the mean difference over the questions that name it, null where there is none. */
   readonly effects: Readonly<Record<string, PairedDifference | null>>;
   /** For each metric: what these questions add to the mean difference over all questions. */

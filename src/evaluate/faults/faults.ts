@@ -5,7 +5,7 @@ import { pairedDifference } from '../metrics/paired.ts';
 import type { AnswerMetric } from '../metrics/registry.ts';
 import { answerOf, blameChange, type Said, saidBy, saysSame } from './blame.ts';
 import { optionChanges, partChanges } from './changes.ts';
-import { alike, backendChanges, changedNames, type FactPair, factPair } from './facts.ts';
+import { alike, backendChanges, comparedModels, type FactPair, factPair } from './facts.ts';
 import type { ChangedAnswer, FaultReport, MetricChange, StageFaults } from './fault-report.ts';
 import { pairTraces, type TracePair } from './pairs.ts';
 import { FAULT_STAGES, type FaultStage } from './stages.ts';
@@ -55,12 +55,12 @@ export async function findFaults(a: Run, b: Run, options: FaultOptions = {}): Pr
     onProgress?.(compared.length, 2 * pairs.length);
   }
   const backends = backendChanges(compared.map(({ facts }) => facts));
-  const changed = changedNames(backends);
+  const models = comparedModels(backends);
   const questions: ChangedAnswer[] = [];
   const places: number[] = [];
   for (const [i, { pair, facts, before, after, values }] of compared.entries()) {
     if (!saysSame(before, after)) {
-      const blame = await blameChange({ pair, facts, changed }, before, signal);
+      const blame = await blameChange({ pair, facts, models }, before, signal);
       places.push(i);
       questions.push({
         ...{ id: pair.a.id, question: pair.a.question, before, after, ...blame },
@@ -161,6 +161,7 @@ function stageFaults(
     blamed: named.length,
     alone: named.filter(({ stages }) => stages.length === 1).length,
     bySubstitution: named.filter(({ by }) => by === 'substitution').length,
+    unchecked: questions.filter(({ unchecked }) => unchecked.includes(stage)).length,
     byFirstDifference: named.filter(({ by }) => by === 'first difference').length,
     effects: Object.fromEntries(effects.map(({ name, effect }) => [name, effect])),
     shares: Object.fromEntries(effects.map(({ name, share }) => [name, share])),

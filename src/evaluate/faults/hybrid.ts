@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { Fact, Trace } from '../../types.ts';
-import { backendName, type FactPair, sameFact, sharedFacts } from './facts.ts';
+import { backendName, type ComparedModels, type FactPair, sameFact, sharedFacts } from './facts.ts';
 import type { TracePair } from './pairs.ts';
 import { FAULT_STAGES, type FaultStage, namesPart, STAGE_PARTS, stageOfFact, whatIsMade } from './stages.ts';
 
@@ -8,8 +8,7 @@ import { FAULT_STAGES, type FaultStage, namesPart, STAGE_PARTS, stageOfFact, wha
 export interface Mixture {
   readonly pair: TracePair;
   readonly facts: FactPair;
-  /** Models that are others under the same id (see `changedNames`). */
-  readonly changed: ReadonlySet<string>;
+  readonly models: ComparedModels;
 }
 
 /** The isRel critic is another one, or one run has none: then isRel.threshold, which is fitted to a critic, goes with it. */
@@ -29,11 +28,11 @@ function optionsFrom(pair: TracePair, fromA: ReadonlySet<FaultStage>): Config {
  * What one stage's models said, of one side; of the other side only what a model said that is the same in both runs, for
  * requests that this side has not made.
  */
-function factsOf({ facts, changed }: Mixture, stage: FaultStage, isA: boolean): Fact[] {
+function factsOf({ facts, models }: Mixture, stage: FaultStage, isA: boolean): Fact[] {
   const [own, other] = isA ? [facts.a, facts.b] : [facts.b, facts.a];
   const mine = [...own.values()].filter(({ role }) => stageOfFact(role) === stage);
   const lent = [...other].flatMap(([id, fact]) =>
-    stageOfFact(fact.role) === stage && !own.has(id) && !changed.has(backendName(fact)) ? [fact] : [],
+    stageOfFact(fact.role) === stage && !own.has(id) && !models.changed.has(backendName(fact)) ? [fact] : [],
   );
   return [...mine, ...lent];
 }
@@ -106,11 +105,11 @@ const otherFacts = ({ facts }: Pick<Mixture, 'facts'>, stage: FaultStage, isTime
 
 /** The stages that can make a difference for this question. The others are the same in both worlds. */
 export function suspects(mixture: Mixture): FaultStage[] {
-  const { pair, facts, changed } = mixture;
+  const { pair, facts, models } = mixture;
   const isTimed = pair.a.config.budget.ms !== null || pair.b.config.budget.ms !== null;
   const asked = new Set(
     [...facts.a.values(), ...facts.b.values()].flatMap((fact) =>
-      changed.has(backendName(fact)) ? [stageOfFact(fact.role)] : [],
+      models.changed.has(backendName(fact)) ? [stageOfFact(fact.role)] : [],
     ),
   );
   return FAULT_STAGES.filter(
