@@ -156,6 +156,12 @@ describe('IsREL over the passages of many questions', () => {
     expect([figures.accuracy, figures.macroF1, figures.n]).toEqual([0.5, 0.5, 4]);
   });
 
+  it('macro F1 is the mean over both sides: of 2 of 3 kept and 1 of 1 dropped rightly, 4/5 and 2/3', () => {
+    const figures = isRelFigures(rows([0.9, true, true], [0.9, true, true], [0.9, true, false], [0.1, false, false]));
+    expect(figures.macroF1).toBeCloseTo((4 / 5 + 2 / 3) / 2, 12);
+    expect(figures.accuracy).toBe(0.75);
+  });
+
   it('is undefined where there is nothing to tell apart', () => {
     expect(isRelFigures([])).toEqual({ auroc: null, ece: null, brier: null, accuracy: null, macroF1: null, n: 0 });
     const one = isRelFigures(rows([0.75, true, true], [0.5, false, true]));

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradeOf, isRelevant, judgedId } from '../../src/evaluate/metrics/gold.ts';
 import { answerMetric, answerMetricNames } from '../../src/evaluate/metrics/registry.ts';
 import { replay } from '../../src/replay.ts';
+import { scriptedCritic } from '../../src/testing/scripted-critic.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 import type { Answer } from '../../src/types.ts';
 import { askTower, goldOf, MILL, partsOfTower, TOWER } from './metrics-registry-fixtures.ts';
@@ -72,6 +73,21 @@ describe('recall and rerank of one question', () => {
     const plain = await askTower({}, partsOfTower({ reranker: undefined }));
     expect(values(plain, ['lift.ndcg@10', 'lift.mrr', 'rerank.pairwise'])).toEqual({
       ...{ 'lift.ndcg@10': 0, 'lift.mrr': 0, 'rerank.pairwise': null },
+    });
+  });
+
+  it('a search that came only after a segment is none of these', async () => {
+    const wants = scriptedCritic((request): Record<string, number> => {
+      if (request.kind !== 'retrieve') return { relevant: 0.9, irrelevant: 0.1 };
+      return request.answerSoFar === '' ? { no: 1 } : { yes: 1 };
+    });
+    const closedBook = scriptedGenerator(() => [{ text: 'I think so.', end: false }]);
+    const withContext = scriptedGenerator(() => ['In 1902.']);
+    const parts = partsOfTower({ closedBook, withContext, critics: { retrieve: wants, isRel: wants } });
+    const late = await askTower({ retrieve: { mode: 'adaptive' } }, parts);
+    expect(late.usedContext).toBe(true);
+    expect(values(late, ['recall.hit@10', 'rerank.mrr', 'kept.hit', 'isRel.accuracy', 'retrieve.rate'])).toEqual({
+      ...{ 'recall.hit@10': 0, 'rerank.mrr': 0, 'kept.hit': 0, 'isRel.accuracy': null, 'retrieve.rate': 1 },
     });
   });
 
@@ -178,6 +194,8 @@ describe('answers', () => {
     expect(values(answer, names, goldOf({ answers: null }))).toEqual({
       ...{ f1: null, em: null, contains: null, 'rouge-l': null, declined: 0, 'decline.right': null },
     });
+    expect(value('decline.right', declined, goldOf({ answers: ['1902'] }))).toBe(0);
+    expect(value('decline.right', answer, goldOf({ answers: ['1902'] }))).toBe(1);
     expect(values(declined, ['citation.precision', 'citation.recall', 'supported'])).toEqual({
       ...{ 'citation.precision': null, 'citation.recall': 0, supported: null },
     });

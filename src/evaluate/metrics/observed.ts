@@ -5,7 +5,7 @@ import type { Answer, GateDecision, TraceEvent } from '../../types.ts';
 type EventOf<T extends TraceEvent['type']> = Extract<TraceEvent, { readonly type: T }>;
 type LevelEvent = Extract<TraceEvent, { readonly level: number }>['type'];
 
-/** The event of the question's first search, which there is at most one of; null where it did not come to it. */
+/** The event of the search before the first segment, which there is at most one of; null where it did not come to it. */
 export function firstEvent<T extends LevelEvent>({ trace }: Answer, type: T): EventOf<T> | null {
   const found = trace.events.find((event) => event.type === type && (event as EventOf<LevelEvent>).level === 0);
   return (found as EventOf<T> | undefined) ?? null;

@@ -15,7 +15,7 @@ export interface RelevanceObservation {
   readonly relevant: boolean;
 }
 
-/** One for each passage that IsREL judged in the question's first search; none where nobody judged the question. */
+/** One for each passage that IsREL judged before the first segment; none where nobody judged the question. */
 export function relevanceObservations(answer: Answer, { relevant }: GoldQuestion): RelevanceObservation[] {
   if (relevant === null) return [];
   return (firstEvent(answer, 'relevance-decided')?.passages ?? []).flatMap(({ passageId, value, kept }) =>

@@ -5,7 +5,7 @@ import { meanOf } from '../ir-means.ts';
 import { docIdOf, firstEvent } from '../observed.ts';
 import { relevanceObservations } from '../pooled.ts';
 
-/** The documents of the passages that IsREL kept in the first search, passage by passage. */
+/** The documents of the passages that IsREL kept before the first segment, passage by passage. */
 const keptDocuments = (answer: Answer): string[] =>
   (firstEvent(answer, 'relevance-decided')?.passages ?? []).flatMap(({ passageId, kept }) =>
     kept ? [docIdOf(answer, passageId)] : [],
@@ -22,21 +22,21 @@ export const CRITIC_METRICS: MetricTable = {
     stage: 'critics',
     better: 'higher',
     description:
-      'share of the passages kept by IsREL in the first search whose document is relevant, 0..1; null where none was kept or nobody judged',
+      'share of the passages kept by IsREL before the first segment whose document is relevant, 0..1; null where none was kept or nobody judged',
     of: (answer, { relevant }) => (relevant === null ? null : relevantShare(keptDocuments(answer), relevant)),
   },
   'kept.recall': {
     stage: 'critics',
     better: 'higher',
     description:
-      'share of the relevant documents of which IsREL kept a passage in the first search, 0..1; 0 where nothing was searched, null where nobody judged',
+      'share of the relevant documents of which IsREL kept a passage before the first segment, 0..1; 0 where nothing was searched, null where nobody judged',
     of: (answer, gold) => foundShare(keptDocuments(answer), gold),
   },
   'kept.hit': {
     stage: 'critics',
     better: 'higher',
     description:
-      '1 where IsREL kept a passage of a relevant document in the first search, else 0; null where nobody judged',
+      '1 where IsREL kept a passage of a relevant document before the first segment, else 0; null where nobody judged',
     of: (answer, gold) => {
       const relevant = judgementsOf(gold);
       if (relevant === null) return null;
@@ -47,7 +47,7 @@ export const CRITIC_METRICS: MetricTable = {
     stage: 'critics',
     better: 'higher',
     description:
-      'share of the passages that the critic judged in the first search and that were kept or dropped rightly, 0..1; null where it judged none or nobody judged',
+      'share of the passages that the critic judged before the first segment and that were kept or dropped rightly, 0..1; null where it judged none or nobody judged',
     of: (answer, gold) =>
       meanOf(relevanceObservations(answer, gold).map(({ kept, relevant }) => (kept === relevant ? 1 : 0))),
   },
@@ -55,7 +55,7 @@ export const CRITIC_METRICS: MetricTable = {
     stage: 'critics',
     better: 'lower',
     description:
-      'mean of (P(relevant) - truth)^2 over the passages that the critic judged in the first search, 0..1; null where it judged none or nobody judged',
+      'mean of (P(relevant) - truth)^2 over the passages that the critic judged before the first segment, 0..1; null where it judged none or nobody judged',
     of: (answer, gold) =>
       meanOf(relevanceObservations(answer, gold).map(({ p, relevant }) => (p - (relevant ? 1 : 0)) ** 2)),
   },

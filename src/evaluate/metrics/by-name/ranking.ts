@@ -8,7 +8,7 @@ import { docIdOf, firstEvent } from '../observed.ts';
 import { pairwiseAccuracy, type Scored } from '../ranking.ts';
 
 /**
- * Rankings of documents by the question's first search. A document stands where its first passage stands. Nothing was
+ * Rankings of documents by the search before the first segment. A document stands where its first passage stands. Nothing was
  * searched or found: an empty list, so 0. Null where nobody judged a document for the question.
  */
 type Ids = readonly string[];
@@ -25,7 +25,7 @@ const rankingsOf = (answer: Answer, grades: Grades): Rankings => ({
   rerank: named(answer, grades, firstEvent(answer, 'rerank-end')?.kept ?? []),
 });
 
-const EMPTY = '0 where nothing was searched, null where nobody judged';
+const EMPTY = '0 where nothing was searched before the first segment, null where nobody judged';
 
 interface Family {
   readonly stage: AnswerMetric['stage'];
