@@ -11,7 +11,7 @@ interface Flags {
   readonly out: string;
   readonly limit?: string;
   readonly seed: string;
-  readonly exclude: readonly string[];
+  readonly exclude?: readonly string[];
   readonly documents?: string;
   readonly split?: string;
   readonly json?: boolean;
@@ -30,7 +30,7 @@ export function registerEvalDataset(group: Command, context: CliContext): void {
     .requiredOption('--out <dir>', 'folder that is made')
     .option('--limit <integer>', 'so many questions of each file at most, drawn by the seed; documents stay all')
     .option('--seed <integer>', 'of the drawing', '0')
-    .option('--exclude <file...>', 'JSONL: leave out questions that are a "question" of it, such as train rows', [])
+    .option('--exclude <file...>', 'JSONL: leave out questions that are a "question" of it, such as train rows')
     .option('--documents <file>', 'documents as JSONL (id, title, text) that are searched in place of the passages')
     .option('--split <name>', 'beir: the file of judgements, such as dev (default: test)')
     .option('--json', 'print the counts as JSON')
@@ -42,7 +42,7 @@ export function registerEvalDataset(group: Command, context: CliContext): void {
         throw new DiscernError('INPUT_INVALID', '--documents belongs to a single file', {
           hint: 'write one dataset for each file',
         });
-      const { exclude, documents, split } = flags;
+      const { exclude = [], documents, split } = flags;
       const limit = flags.limit === undefined ? undefined : wholeNumber('limit', flags.limit);
       const seed = wholeNumber('seed', flags.seed);
       const dataset = await openDatasets(

@@ -20,7 +20,7 @@ export type EmbeddingTask = (typeof TASKS)[number];
 
 interface Flags {
   readonly task: string;
-  readonly train: readonly string[];
+  readonly train?: readonly string[];
   readonly seed: string;
   readonly restarts: string;
   readonly c: string;
@@ -64,7 +64,7 @@ export function registerEvalEmbedding(group: Command, context: CliContext, open 
     .description('measure the embedder on similarity, clusters or classes of your texts, per language and domain')
     .argument('<files...>', 'labelled texts as JSONL, .gz or not')
     .requiredOption('--task <name>', `one of ${TASKS.join(', ')}`)
-    .option('--train <file...>', 'probe: the rows that it is fitted on', [])
+    .option('--train <file...>', 'probe: the rows that it is fitted on')
     .option('--seed <integer>', 'of clusters and of intervals', '0')
     .option('--restarts <integer>', 'clustering: how often k-means starts anew; the tightest clusters count', '5')
     .option('--c <number>', 'probe: inverse strength of the penalty, as C of scikit-learn', '1')
@@ -111,7 +111,8 @@ async function readTask(flags: Flags, files: readonly string[]): Promise<TaskDat
   if (restarts < 1) throw new DiscernError('INPUT_INVALID', `--restarts must be at least 1, got ${restarts}`);
   if (!(c > 0 && c < Number.POSITIVE_INFINITY))
     throw new DiscernError('INPUT_INVALID', `--c takes a number above 0, got "${flags.c}"`);
-  if ((task === 'probe') !== flags.train.length > 0)
+  const { train: trainFiles = [] } = flags;
+  if ((task === 'probe') !== trainFiles.length > 0)
     throw new DiscernError('INPUT_INVALID', `--train ${task === 'probe' ? 'is missing' : 'belongs to --task probe'}`, {
       hint: 'a probe is fitted on the rows of --train and measured on those of the other files',
     });
@@ -136,7 +137,7 @@ async function readTask(flags: Flags, files: readonly string[]): Promise<TaskDat
       measure: (vectorOf) => evaluateClustering(sets.map(withVectors(vectorOf)), { seed, restarts }),
     };
   }
-  const [train, test] = [await readAll(flags.train, readLabelled), await readAll(files, readLabelled)];
+  const [train, test] = [await readAll(trainFiles, readLabelled), await readAll(files, readLabelled)];
   return {
     ...{ task, seed, texts: textsOf([...train, ...test]) },
     measure: (vectorOf) => {
