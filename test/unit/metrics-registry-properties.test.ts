@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isRelFigures, type RelevanceObservation, relevanceObservations } from '../../src/evaluate/metrics/pooled.ts';
+import {
+  isRelFigures,
+  isRelIntervals,
+  type RelevanceObservation,
+  relevanceObservations,
+} from '../../src/evaluate/metrics/pooled.ts';
 import { answerMetric, answerMetricNames } from '../../src/evaluate/metrics/registry.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 import type { Answer } from '../../src/types.ts';
@@ -167,6 +172,19 @@ describe('IsREL over the passages of many questions', () => {
     const one = isRelFigures(rows([0.75, true, true], [0.5, false, true]));
     expect([one.auroc, one.accuracy, one.n]).toEqual([null, 0.5, 2]);
     expect(one.brier).toBeCloseTo((0.0625 + 0.25) / 2, 12);
+  });
+
+  it('has intervals over questions: none where each question says the same', () => {
+    const same = rows([0.9, true, true], [0.2, false, false], [0.6, true, false]);
+    const equal = isRelIntervals([same, same, same], 7);
+    expect(equal.accuracy).toEqual({ mean: 2 / 3, ci95: [2 / 3, 2 / 3], n: 3 });
+    expect(equal.auroc).toEqual({ mean: 1, ci95: [1, 1], n: 3 });
+    const mixed = isRelIntervals([same, rows([0.1, false, true]), rows([0.3, false, false])], 7);
+    expect(mixed.accuracy!.mean).toBe(
+      isRelFigures([...same, ...rows([0.1, false, true], [0.3, false, false])]).accuracy,
+    );
+    expect(mixed.accuracy!.ci95).toEqual([0, 1]);
+    expect(isRelIntervals([], 7).brier).toBeNull();
   });
 
   it('takes what the critic judged in the first search, and nothing where nobody judged the question', async () => {

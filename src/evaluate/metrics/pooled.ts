@@ -1,8 +1,10 @@
 import type { Answer } from '../../types.ts';
 import type { GoldQuestion } from '../data/dataset.ts';
+import { bootstrap } from './bootstrap.ts';
 import { accuracyOf, confusionOf, macro, perClass } from './confusion.ts';
 import { brier, rocAuc } from './critics.ts';
 import { isRelevant } from './gold.ts';
+import type { MeanInterval } from './mean.ts';
 import { docIdOf, firstEvent } from './observed.ts';
 import { calibrationError, reliabilityBins } from './reliability.ts';
 
@@ -53,3 +55,13 @@ export function isRelFigures(observations: readonly RelevanceObservation[]): Rel
     n: observations.length,
   };
 }
+
+/** The same with bootstrap intervals over the questions: passages of one are drawn together, and `n` counts questions. */
+export const isRelIntervals = (
+  byQuestion: readonly (readonly RelevanceObservation[])[],
+  seed: number,
+): Readonly<Record<keyof Omit<RelevanceFigures, 'n'>, MeanInterval | null>> =>
+  bootstrap([byQuestion.length], seed, ([places]) => {
+    const { n: _, ...figures } = isRelFigures(places!.flatMap((place) => byQuestion[place]!));
+    return figures;
+  });

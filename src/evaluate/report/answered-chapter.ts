@@ -10,9 +10,9 @@ import { type Chapter, type Html, html } from './html.ts';
 import { dataTable, details, foreign, foreignBrief, numberText, percentText, plural, rangeText } from './parts.ts';
 
 const POINTS: Readonly<Record<AnsweredPoint['point'], string>> = {
-  recall: 'After recall',
-  rerank: 'After rerank',
-  evidence: 'After critics and gate',
+  recall: 'after recall',
+  rerank: 'after rerank',
+  evidence: 'after critics and gate',
 };
 
 const STAGES: Readonly<Record<AnsweredTable['flow']['stages'][number]['stage'], string>> = {
@@ -39,35 +39,31 @@ const COLUMNS = ['', 'answer right', 'answer wrong', 'of these declined', 'all',
 const shareText = ({ share, ci95 }: Share): string =>
   share === null || ci95 === null ? '–' : `${percentText(share)} ${rangeText(ci95, 1, percentText)}`;
 
-const counted = (share: Share): string => `${numberText(share.count)}, ${shareText(share)}`;
+/** `19, 31.7%` of all questions. */
+const counted = ({ count, share }: Share): string =>
+  `${numberText(count)}, ${share === null ? '–' : percentText(share)}`;
 
-function square(system: string, point: AnsweredPoint): Html {
-  const { shares, right, declined } = point;
-  return dataTable(`${system}. ${POINTS[point.point]}: relevant passage found or not, answer right or not`, COLUMNS, [
-    [
-      'found',
-      counted(shares.retrievedRight),
-      counted(shares.retrievedWrong),
-      ...[declined.retrieved, right.retrieved.n, shareText(right.retrieved)],
-    ],
-    [
-      'not found',
-      counted(shares.missedRight),
-      counted(shares.missedWrong),
-      ...[declined.missed, right.missed.n, shareText(right.missed)],
-    ],
+function square(system: string, { point, shares, right, declined }: AnsweredPoint): Html {
+  const row = (name: string, rights: Share, wrongs: Share, gaveUp: number, all: Share) => [
+    ...[name, counted(rights), counted(wrongs), gaveUp, all.n, shareText(all)],
+  ];
+  return dataTable(`${system}, ${POINTS[point]}: relevant passage found or not, answer right or not`, COLUMNS, [
+    row('found', shares.retrievedRight, shares.retrievedWrong, declined.retrieved, right.retrieved),
+    row('not found', shares.missedRight, shares.missedWrong, declined.missed, right.missed),
   ]);
 }
 
-/** The questions of each cell that stand as examples, for a reader to look at. */
-const examplesOf = ({ questions }: AnsweredTable, point: AnsweredPoint): Html[] =>
-  ANSWERED_CELLS.filter((cell) => point.examples[cell].length > 0).map((cell) => {
+/** Questions of each cell, for a reader to look at. */
+function examplesOf({ questions }: AnsweredTable, point: AnsweredPoint): Html | null {
+  const cells = ANSWERED_CELLS.filter((cell) => point.examples[cell].length > 0);
+  if (cells.length === 0) return null;
+  const lists = cells.map((cell) => {
     const ids = point.examples[cell];
-    return details(
-      `${POINTS[point.point]}. ${CELLS[cell]}: ${numberText(ids.length)} of ${plural(point[cell], 'question')}`,
-      html`<ul>${ids.map((id) => exampleOf(id, questions[id]!))}</ul>`,
-    );
+    return html`<h4>${CELLS[cell]}: ${numberText(ids.length)} of ${plural(point[cell], 'question')}</h4>
+<ul>${ids.map((id) => exampleOf(id, questions[id]!))}</ul>`;
   });
+  return details(`Examples, ${POINTS[point.point]}`, html`${lists}`);
+}
 
 const nothing = html`<em>nothing</em>`;
 
@@ -78,7 +74,7 @@ right: ${answers.length === 0 ? nothing : answers.map((gold, i) => [i > 0 && ' |
 
 const flow = ({ system, flow: { relevant, stages } }: AnsweredTable): Html =>
   dataTable(
-    `${system}. Where ${plural(relevant, 'relevant document')} went`,
+    `${system}: where ${plural(relevant, 'relevant document')} went`,
     ['stage', 'lost', 'left'],
     stages.map(({ stage, lost, left }) => [STAGES[stage], lost, left]),
   );
@@ -97,7 +93,7 @@ ${flow(table)}`;
 export const answeredChapter = (tables: readonly AnsweredTable[]): Chapter => ({
   id: 'answered',
   title: 'Retrieved is not answered',
-  body: html`<p>A relevant passage that was found is not yet an answer, and an answer may be right without one. Brackets
-hold the 95% interval of a share (Wilson).</p>
+  body: html`<p>A relevant passage that was found is not yet an answer, and an answer may be right without one. Counts
+stand with their share of all questions. Brackets: 95% interval of the share right (Wilson).</p>
 ${tables.map(section)}`,
 });
