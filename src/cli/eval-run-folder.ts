@@ -33,8 +33,8 @@ export async function openExperimentFolder(
   const before = await readRecord(out);
   const spots = new Map<string, Map<string, TraceSpot>>();
   for (const system of systems) spots.set(system, await finishedTraces(join(out, tracesOf(system))));
-  const stray = before === null && systems.find((system) => spots.get(system)!.size > 0);
-  if (stray)
+  const stray = systems.find((system) => spots.get(system)!.size > 0);
+  if (before === null && stray !== undefined)
     throw new DiscernError(
       'INPUT_INVALID',
       `${join(out, tracesOf(stray))} is there, and nothing tells how it was made`,
@@ -69,7 +69,10 @@ export async function openExperimentFolder(
       },
     },
     check: (now) => void continued(now),
-    keep: (now) => touching(out, () => writeFile(join(out, RECORD), `${JSON.stringify(continued(now), null, 2)}\n`)),
+    async keep(now) {
+      const text = `${JSON.stringify(continued(now), null, 2)}\n`;
+      await touching(out, () => writeFile(join(out, RECORD), text));
+    },
     async writeReport({ json, html }) {
       const paths = { json: join(out, REPORT.json), html: join(out, REPORT.html) };
       await touching(out, async () => {
