@@ -83,7 +83,10 @@ function deal(
   }
 }
 
-/** Documents first; then each question to the side of most of its examples, or, without a document, as one of its own. */
+/**
+ * Documents first; then each question to the side of most of its examples, the smaller one of equals, or, without a
+ * document, as one of its own.
+ */
 function dealDocuments(
   examples: readonly Placed[],
   parts: UnionFind,
@@ -103,9 +106,12 @@ function dealDocuments(
   }
   deal(parts, documents, sides, dealing);
   const alone = new Map<string, number>();
+  const rarest = SPLITS.filter((split) => dealing.shares[split] !== undefined).sort(
+    (a, b) => dealing.shares[a]! - dealing.shares[b]!,
+  );
   for (const [root, near] of questions) {
     if (near.length === 0) alone.set(root, 1);
-    const tally = SPLITS.map((split) => ({ split, examples: near.filter((one) => sides.get(one) === split).length }));
+    const tally = rarest.map((split) => ({ split, examples: near.filter((one) => sides.get(one) === split).length }));
     const most = tally.reduce((best, one) => (one.examples > best.examples ? one : best));
     if (near.length > 0) sides.set(root, most.split);
   }
