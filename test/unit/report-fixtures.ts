@@ -37,7 +37,7 @@ export const HOSTILE = {
   url: 'javascript:window.pwned=4',
   longWord: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft'.repeat(9),
   rightToLeft: 'ما هي عاصمة فرنسا؟ \u202E reversed \u2067 open isolate',
-  markup: '{{constructor}} ${alert(1)} &amp; <!-- -- > ]]> \u0000 \u0007 \uD800',
+  markup: '{{constructor}} $ {alert(1)} &amp; <!-- -- > ]]> \u0000 \u0007 \uD800',
 };
 
 interface System {
@@ -64,7 +64,7 @@ const HOSTILE_SYSTEMS: readonly System[] = [
 
 const clip = (value: number): number => Math.min(1, Math.max(0, value));
 
-function valueOf({ stage, name }: Metric, { gain, cost }: System, random: () => number, level: number): number {
+function sampleValue({ stage, name }: Metric, { gain, cost }: System, random: () => number, level: number): number {
   const noise = random() - 0.5;
   if (name === 'ms') return (900 + 600 * noise + 200 * level) * cost;
   if (name === 'tokens') return Math.round((150 + 90 * noise) * cost);
@@ -102,7 +102,7 @@ function questionsOf(systems: readonly System[], count: number, hostile: boolean
     const results = systems.map((system, at): [string, QuestionReport['results'][string]] => {
       const values = METRICS.map((metric): [string, number | null] => [
         metric.name,
-        metric.stage === 'gate' && at === 2 ? null : valueOf(metric, system, random, level),
+        metric.stage === 'gate' && at === 2 ? null : sampleValue(metric, system, random, level),
       ]);
       const own = Object.fromEntries(values);
       return [

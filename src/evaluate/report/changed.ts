@@ -55,5 +55,5 @@ export function changedQuestions(report: ExperimentReport): Html {
       cards.length === 0 ? html`<p>No question changed.</p>` : html`<div class="cards">${cards}</div>`
     }`;
   });
-  return html`<p class="fine">At most ${SHOWN} questions a system, the largest changes first. A single question shows what can happen, not what happens on the whole.</p>${parts}`;
+  return html`<p class="fine">The largest changes first, ten questions a system at most. A single question shows what can happen, not what happens on the whole.</p>${parts}`;
 }

@@ -150,7 +150,7 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
   const [x, y] = [number('x', chart.x), number('y', chart.y)];
   const colour = series.length < 2 ? {} : { color: bySeries(series, 'shape').color };
   const own = { color: COLOURS[0] };
-  const rule = { type: 'rule', opacity: 0.55, strokeWidth: 1.5, ...own };
+  const rule = { type: 'rule', opacity: 0.8, strokeWidth: 1.5, ...own };
   const [across, upright] = [
     rows.filter(({ xLow }) => xLow !== undefined),
     rows.filter(({ low }) => low !== undefined),

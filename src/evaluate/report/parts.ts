@@ -56,9 +56,12 @@ export function foreignBrief(text: string, length: number): Html {
   return chars.length <= length ? foreign(text) : html`${foreign(chars.slice(0, length).join(''))}…`;
 }
 
+/** The address of a file beside the page: relative, whatever its name. */
+export const hrefOf = (file: string): string => file.replace(/^\/+/, '/').split('/').map(encodeURIComponent).join('/');
+
 /** A link to the line of a trace, relative to the page. */
 export const traceLink = ({ file, line }: TracePlace): Html =>
-  html`<a href="${file.split('/').map(encodeURIComponent).join('/')}#L${line}">${file}:${line}</a>`;
+  html`<a href="${hrefOf(file)}#L${line}">${foreign(`${file}:${line}`)}</a>`;
 
 const oneId = /(\bid="|url\(#)(?=(?:clip|gradient|pattern))/g;
 

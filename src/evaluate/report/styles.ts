@@ -103,7 +103,8 @@ details { margin: 0 0 1rem; } summary { cursor: pointer; font: .9375rem/1.6 var(
   th, td { min-width: 0; padding-right: .5rem; } .t { min-width: 0; }
   .figures-table td > div { white-space: normal; } .figures-table tbody th { min-width: 5rem; }
   .figures { display: block; } .figures figure { display: inline-block; width: 47%; margin: 0 2% 1rem 0; vertical-align: top; }
-  h2, h3, h4, caption { break-after: avoid; } tr, figure, article, li { break-inside: avoid; }
+  ul.systems { grid-template-columns: 1fr 1fr; }
+  h2, h3, h4, caption { break-after: avoid; } p { orphans: 3; widows: 3; } tr, figure, article, li { break-inside: avoid; }
   thead { display: table-header-group; }
 }
 `;

@@ -6,6 +6,7 @@ import {
   dataTable,
   foreign,
   foreignBrief,
+  hrefOf,
   numberText,
   pText,
   rangeText,
@@ -80,8 +81,7 @@ const optionLines = (options: SystemReport['options']): Html | string => {
 const backendLines = (backends: SystemReport['backends']): Html =>
   html`<ul class="plain">${Object.entries(backends).map(([role, id]) => html`<li>${foreign(role)}: <code>${foreign(id)}</code></li>`)}</ul>`;
 
-const pathLink = (file: string): Html =>
-  html`<a href="${file.split('/').map(encodeURIComponent).join('/')}">${foreign(file)}</a>`;
+const pathLink = (file: string): Html => html`<a href="${hrefOf(file)}">${foreign(file)}</a>`;
 
 export function systemsTable({ systems, baseline }: ExperimentReport): Html {
   const rows = systems.map(({ name, options, backends, traces }) => [
