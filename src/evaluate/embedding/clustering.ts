@@ -2,6 +2,7 @@ import { bootstrap } from '../metrics/bootstrap.ts';
 import { adjustedRand, type ClusterLabel, nmi, purity, vMeasure } from '../metrics/clustering.ts';
 import type { MeanInterval } from '../metrics/mean.ts';
 import { type KMeansOptions, kMeans } from './kmeans.ts';
+import { roundsFor } from './rounds.ts';
 import { grouped, type Slices, sliced, type Tagged } from './slices.ts';
 
 /** A text as a vector, with its true class. */
@@ -70,9 +71,6 @@ function figuresOf(groups: readonly Clustered[], seed: number): Record<Clusterin
     MEASURES.map((name) => [name, found[name] && centred(found[name], meanOf(draws.slice(1), name), name)]),
   ) as Record<ClusteringMeasure, MeanInterval | null>;
 }
-
-/** Fewer for many items: the spread is known well enough then. */
-const roundsFor = (n: number): number => Math.max(200, Math.min(1000, Math.round(2e6 / Math.max(1, n))));
 
 function meanValues(groups: readonly Clustered[], places: readonly (readonly number[])[]): Values {
   const each = groups.map(({ truth, found }, i) => {

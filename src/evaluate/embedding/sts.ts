@@ -1,6 +1,7 @@
 import { bootstrap } from '../metrics/bootstrap.ts';
 import { cosine, pearson, spearman } from '../metrics/correlation.ts';
 import type { MeanInterval } from '../metrics/mean.ts';
+import { roundsFor } from './rounds.ts';
 import { type Slices, sliced, type Tagged } from './slices.ts';
 
 /** Two texts as vectors, and how similar people found them, on any scale. */
@@ -25,10 +26,15 @@ export function evaluateSts(pairs: readonly StsPair[], seed = 0): Slices<StsFigu
   }));
   return sliced(measured, (items) => ({
     n: items.length,
-    ...bootstrap([items.length], seed, ([places = []]) => {
-      const similarities = places.map((place) => items[place]!.similarity);
-      const scores = places.map((place) => items[place]!.score);
-      return { pearson: pearson(similarities, scores), spearman: spearman(similarities, scores) };
-    }),
+    ...bootstrap(
+      [items.length],
+      seed,
+      ([places = []]) => {
+        const similarities = places.map((place) => items[place]!.similarity);
+        const scores = places.map((place) => items[place]!.score);
+        return { pearson: pearson(similarities, scores), spearman: spearman(similarities, scores) };
+      },
+      roundsFor(items.length),
+    ),
   }));
 }
