@@ -87,3 +87,26 @@ export const critiquesOf = (trace: Trace, kind: ReflectionKind): Critique[] =>
   trace.facts.flatMap(({ role, value }) =>
     role === 'critique' && (value as Critique).kind === kind ? [value as Critique] : [],
   );
+
+const EVERYTHING: readonly ConfigInput[] = [
+  { isRel: { threshold: 0 } },
+  { isRel: { threshold: 1, whenNoEvidence: 'generate' } },
+];
+
+/** Eight questions; of the even ones only what the recorded settings need is known. */
+export async function questions(narrow = true): Promise<RecordedQuestion[]> {
+  return Promise.all(
+    Array.from({ length: 8 }, (_, i) =>
+      recorded({
+        id: `q${i}`,
+        passages: [
+          { text: 'Beta was second.', relevant: 0.3, fully: 0.2 },
+          { text: 'Alpha was first.', relevant: 0.8, fully: 0.8 },
+        ],
+        gold: 'Alpha was first.',
+        critics: 'each',
+        ...((!narrow || i % 2 === 1) && { wide: EVERYTHING }),
+      }),
+    ),
+  );
+}

@@ -5,18 +5,16 @@ import { ablated, corrupted, countCritiques, drawSlips, dropped } from '../../sr
 import { rangedOptions, rangeOf } from '../../src/evaluate/sensitivity/ranges.ts';
 import { sensitivity } from '../../src/evaluate/sensitivity/sensitivity.ts';
 import { sweptValues } from '../../src/evaluate/sensitivity/sweeps.ts';
-import type { RecordedQuestion } from '../../src/evaluate/tune/replay-surface.ts';
 import { listOptions } from '../../src/options.ts';
 import { topLabel } from '../../src/reflection.ts';
 import { replay } from '../../src/replay.ts';
 import { seededRandom } from '../../src/text/random.ts';
 import { REFLECTIONS, type ReflectionKind } from '../../src/types.ts';
 import { configOf } from './parts.ts';
-import { critiquesOf, recorded } from './sensitivity-fixtures.ts';
+import { critiquesOf, questions, recorded } from './sensitivity-fixtures.ts';
 
 const A = 'Alpha was first.';
 const B = 'Beta was second.';
-const everything = [{ isRel: { threshold: 0 } }, { isRel: { threshold: 1, whenNoEvidence: 'generate' as const } }];
 
 describe('the ranges of options', () => {
   const all = new Map(listOptions().map((option) => [option.path, option]));
@@ -113,24 +111,6 @@ describe('critics that are changed in a trace', () => {
 
 const thresholds = [{ path: 'isRel.threshold', low: 0, high: 1, whole: false }];
 
-/** Eight questions; of the even ones only what the recorded settings need is known. */
-async function questions(narrow = true): Promise<RecordedQuestion[]> {
-  return Promise.all(
-    Array.from({ length: 8 }, (_, i) =>
-      recorded({
-        id: `q${i}`,
-        passages: [
-          { text: B, relevant: 0.3, fully: 0.2 },
-          { text: A, relevant: 0.8, fully: 0.8 },
-        ],
-        gold: A,
-        critics: 'each',
-        ...((!narrow || i % 2 === 1) && { wide: everything }),
-      }),
-    ),
-  );
-}
-
 describe('sensitivity', () => {
   it('sweeps each option alone, and counts what is not known', async () => {
     const report = await sensitivity(await questions(), {
@@ -174,6 +154,32 @@ describe('sensitivity', () => {
     expect(noise[1]!.value!.mean).toBeGreaterThan(0);
     expect(noise[1]!.value!.mean).toBeLessThan(1);
     expect(of('isRel').verdict).toEqual({ is: 'gains', upTo: 0.5 });
+  });
+
+  it('says when a critic does harm, and when facts are missing to tell', async () => {
+    const misled = (id: string, relevant: number) =>
+      recorded({
+        id,
+        passages: [
+          { text: A, relevant, fully: 0.2 },
+          { text: B, relevant, fully: 0.8 },
+        ],
+        gold: A,
+        config: { isRel: { threshold: 0.4 } },
+      });
+    const options = { metric: 'em', over: [], noise: [], seeds: 1 };
+    const harmful = await sensitivity([await misled('a', 0.9), await misled('b', 0.9)], options);
+    expect(harmful.critics.find(({ kind }) => kind === 'isSup')!.verdict).toEqual({ is: 'harms' });
+    expect(harmful.critics.find(({ kind }) => kind === 'isUse')!.verdict).toEqual({ is: 'none' });
+    // Nothing was relevant enough, so nothing was generated; with an even chance, or without IsREL, it would have been.
+    const empty = await sensitivity([await misled('a', 0.3)], options);
+    expect(empty.critics).toMatchObject([{ kind: 'isRel', verdict: { is: 'unknown' } }]);
+    expect(empty.critics[0]).toMatchObject({ ablated: { coverage: 0, difference: null }, dropped: { coverage: 0 } });
+    expect(empty.idle.critics.map(({ kind, reason }) => [kind, reason])).toEqual([
+      ['retrieve', 'retrieve.mode is always'],
+      ['isSup', 'it was asked nothing'],
+      ['isUse', 'it was asked nothing'],
+    ]);
   });
 
   it('counts the draws that are not known', async () => {

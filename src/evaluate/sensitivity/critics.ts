@@ -23,6 +23,8 @@ export type NoiseVerdict =
   | { readonly is: 'gains'; readonly upTo: number }
   /** Even as recorded it cannot be told from one that knows nothing. */
   | { readonly is: 'none' }
+  /** As recorded it is worse than one that knows nothing. */
+  | { readonly is: 'harms' }
   /** Facts are missing to compare the two. */
   | { readonly is: 'unknown' };
 
@@ -169,6 +171,7 @@ function meanOutcome(outcomes: readonly (Outcome | null)[]): Outcome | null {
 
 function verdictOf(points: readonly NoisePoint[], better: AnswerMetric['better']): NoiseVerdict {
   if (points[0]?.overAblated == null) return { is: 'unknown' };
+  if (findingOf(points[0].overAblated, better) === 'worse') return { is: 'harms' };
   const lost = points.findIndex(({ overAblated }) => findingOf(overAblated, better) !== 'better');
   if (lost === 0) return { is: 'none' };
   return { is: 'gains', upTo: points[lost < 0 ? points.length - 1 : lost - 1]!.noise };

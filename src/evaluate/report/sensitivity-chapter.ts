@@ -1,0 +1,125 @@
+import type { CriticSensitivity } from '../sensitivity/critics.ts';
+import type { FlipSummary } from '../sensitivity/flip-summary.ts';
+import type { QuestionFlips, SensitivityReport } from '../sensitivity/sensitivity.ts';
+import { type Chapter, type Html, html } from './html.ts';
+import { dataTable, foreignBrief, intervalText, numberText, percentText, plural } from './parts.ts';
+import { flipChart, noiseCharts, sweepCharts } from './sensitivity-charts.ts';
+import { criticsTable, noiseTables, pointTables, sweepsTable, valueText } from './sensitivity-tables.ts';
+import { droppedWords, noiseWords, uniformWords } from './sensitivity-words.ts';
+
+/** Questions that are listed by name. */
+const LISTED = 12;
+
+function intro({ base, metric }: SensitivityReport): Html {
+  const all = base.replayed === base.questions;
+  return html`<p>How wrong may a critic be, and how exact must a threshold be, before the end result suffers? Each question
+was answered again from recorded facts, without models, with one thing changed at a time and all else as recorded.
+${plural(base.questions, 'question')}${!all && html`, of which ${numberText(base.replayed)} can be replayed`};
+${metric.name} as recorded ${intervalText(base.value)}${base.calls !== null && html`, with ${numberText(base.calls, 2)} calls to models a question`}.</p>
+<p class="fine">Differences are to the recorded settings on the same questions, with their 95% intervals, not corrected for
+their number; ${metric.better} is better. Where a change asks for facts that were not recorded, the question is left out
+and counted: coverage is the share that is left, and nothing is estimated. A value that looks better here is no tuned
+value: it was chosen on the questions that it is measured on.</p>`;
+}
+
+async function optionsPart(report: SensitivityReport): Promise<Html> {
+  if (report.sweeps.length === 0) return html``;
+  return html`<h3>Each threshold and weight moved alone</h3>
+${sweepsTable(report)}
+${await sweepCharts(report)}
+${pointTables(report)}`;
+}
+
+async function criticsPart(report: SensitivityReport): Promise<Html> {
+  const { critics, metric, seeds } = report;
+  if (critics.length === 0) return html``;
+  const item = (critic: CriticSensitivity) =>
+    html`<li><strong>${critic.kind}</strong>: ${noiseWords(critic, metric.name)} ${uniformWords(critic)}
+${droppedWords(critic, metric)}</li>`;
+  return html`<h3>Each critic knowing nothing, erring, or not asked</h3>
+<p>Knowing nothing: every label is equally likely. Not asked: the token is left out, and its calls with it. Erring: in the
+given share of its critiques, drawn ${plural(seeds, 'time')} by a seed, the likeliest label and another one change their
+probabilities. Noise is counted against what the critic said, not against what is true: it is wrong in some cases without
+any.</p>
+<ul>${critics.map(item)}</ul>
+${criticsTable(report)}
+${await noiseCharts(report)}
+${noiseTables(report)}`;
+}
+
+/** `3.0%`, or `3.0% to 5.0%` where facts are missing to tell. */
+const boundsText = ({ atLeast, atMost }: { readonly atLeast: number; readonly atMost: number }): string =>
+  atLeast === atMost ? percentText(atLeast) : `${percentText(atLeast)} to ${percentText(atMost)}`;
+
+function flipRow(summary: FlipSummary): (string | number | null)[] {
+  const { path, base, compared, decision, answer, found, never, unknown, near } = summary;
+  const close = near.find(({ distance }) => distance === 0.05)!;
+  return [
+    ...[path, valueText(base), compared, decision?.median ?? null],
+    ...[close.decision === null ? null : percentText(close.decision), boundsText(close.answer)],
+    ...[answer.lower, answer.median, found, never, unknown],
+  ];
+}
+
+/** The questions whose answer changes first, one row for each question and option. */
+function nearestRows(questions: readonly QuestionFlips[]) {
+  const found = questions.flatMap(({ question, flips }) =>
+    Object.entries(flips).flatMap(([path, { answer }]) =>
+      answer.is === 'found' ? [{ question, path, distance: answer.distance, at: answer.at }] : [],
+    ),
+  );
+  return found.sort((a, b) => a.distance - b.distance).slice(0, LISTED);
+}
+
+async function flipsPart({ flips, base }: SensitivityReport): Promise<Html> {
+  if (flips.options.length === 0) return html``;
+  const nearest = nearestRows(flips.questions);
+  return html`<h3>How near each question is to another answer</h3>
+<p>For each question the smallest change of one option that changes the words of the answer, or whether there is one. For
+thresholds it is exact: the answer is replayed behind each value that was compared. For weights it is the nearest change that
+a search over the range of the weight saw; one that is undone within a step of it is missed. The distance of a decision is
+that of its number to the threshold: most decisions that change leave the answer as it is.</p>
+${dataTable(
+  `Distance to another decision and to another answer; ${plural(base.questions, 'question')}`,
+  [
+    ...['option', 'recorded', 'questions with a decision', 'median of decisions', 'decisions within 0.05'],
+    ...['answers within 0.05', 'lower quartile of answers', 'median of answers', 'change', 'never change', 'not known'],
+  ],
+  flips.options.map(flipRow),
+)}
+${await flipChart(flips.options)}
+${
+  nearest.length > 0 &&
+  dataTable(
+    'The answers that change first',
+    ['question', 'option', 'distance', 'changes at'],
+    nearest.map(({ question, path, distance, at }) => [
+      foreignBrief(question, 160),
+      path,
+      numberText(distance, 3),
+      numberText(at, 3),
+    ]),
+  )
+}`;
+}
+
+function idlePart({ idle }: SensitivityReport): Html | false {
+  const rows = [
+    ...idle.critics.map(({ kind, reason }) => [`critic ${kind}`, reason]),
+    ...idle.options.map(({ path, reason }) => [path, reason]),
+  ];
+  return rows.length > 0 && dataTable('Not looked at, since it decides nothing in these traces', ['', 'why'], rows);
+}
+
+/** How much the end result hangs on each threshold, each weight and each critic. */
+export async function sensitivityChapter(report: SensitivityReport): Promise<Chapter> {
+  return {
+    id: 'sensitivity',
+    title: 'Sensitivity',
+    body: html`${intro(report)}
+${await criticsPart(report)}
+${await optionsPart(report)}
+${await flipsPart(report)}
+${idlePart(report)}`,
+  };
+}

@@ -1,0 +1,81 @@
+import type { Compared } from '../sensitivity/compared.ts';
+import type { CriticSensitivity } from '../sensitivity/critics.ts';
+import type { FlipSummary } from '../sensitivity/flip-summary.ts';
+import type { SensitivityReport } from '../sensitivity/sensitivity.ts';
+import { type BandPoint, lineBand } from './charts.ts';
+import { type Html, html } from './html.ts';
+import { figure, figures, percentText } from './parts.ts';
+import { bySize, valueText } from './sensitivity-tables.ts';
+
+const bandOf = (x: number, { difference }: Pick<Compared, 'difference'>, series?: string): BandPoint[] =>
+  difference === null
+    ? []
+    : [
+        {
+          ...{ x, y: difference.mean, low: difference.ci95[0], high: difference.ci95[1] },
+          ...(series !== undefined && { series }),
+        },
+      ];
+
+const coverageText = (points: readonly Pick<Compared, 'coverage'>[]): string => {
+  const shares = points.map(({ coverage }) => coverage);
+  const [least, most] = [Math.min(...shares), Math.max(...shares)];
+  return least === most ? `Coverage ${percentText(most)}.` : `Coverage ${percentText(least)} to ${percentText(most)}.`;
+};
+
+/** A curve of each option that changes anything. */
+export async function sweepCharts(report: SensitivityReport): Promise<Html> {
+  const moved = bySize(report).filter(({ points }) => points.some(({ difference }) => (difference?.mean ?? 0) !== 0));
+  const drawn = moved.map(async ({ path, base, points }) => {
+    const svg = await lineBand({
+      ...{ title: path, x: path, y: 'difference' },
+      points: points.flatMap((point) => bandOf(point.at, point)),
+      marks: base === null ? [] : [{ x: base, label: `recorded: ${valueText(base)}` }],
+    });
+    const caption = `${path}: difference of ${report.metric.name} to the recorded value, with its 95% interval. ${coverageText(points)}`;
+    return figure(caption, svg);
+  });
+  return moved.length === 0
+    ? html`<p>None of them changes ${report.metric.name} anywhere in its range.</p>`
+    : figures(...(await Promise.all(drawn)));
+}
+
+async function noiseChart({ kind, noise, ablated }: CriticSensitivity, metric: string): Promise<Html[]> {
+  const [wrong, nothing] = ['with labels changed', 'knowing nothing'];
+  const ends = [noise[0]!, noise.at(-1)!];
+  const points = [
+    ...noise.flatMap((point) => bandOf(100 * point.noise, point, wrong)),
+    ...ends.flatMap((end) => bandOf(100 * end.noise, ablated, nothing)),
+  ];
+  if (points.length === 0 || noise.length < 2) return [];
+  const svg = await lineBand({
+    ...{ title: kind, x: 'labels changed, %', y: 'difference' },
+    points,
+  });
+  const caption = `${kind}: difference of ${metric} to the recorded critic where a share of its labels is changed, beside one that knows nothing; 95% intervals. ${coverageText([...noise, ablated])}`;
+  return [figure(caption, svg)];
+}
+
+export async function noiseCharts({ critics, metric }: SensitivityReport): Promise<Html> {
+  const drawn = await Promise.all(critics.map((critic) => noiseChart(critic, metric.name)));
+  return figures(...drawn.flat());
+}
+
+/** The share of answers that change when an option is moved so far. */
+export async function flipChart(options: readonly FlipSummary[]): Promise<Html | null> {
+  const groups = [
+    { title: 'Thresholds', own: options.filter(({ path }) => !path.startsWith('weights.')) },
+    { title: 'Weights', own: options.filter(({ path }) => path.startsWith('weights.')) },
+  ].filter(({ own }) => own.length > 0);
+  const drawn = groups.map(async ({ title, own }) => {
+    const points = own.flatMap(({ path, near }) =>
+      near.map(({ distance, answer: { atLeast, atMost } }) => ({
+        ...{ x: distance, y: 100 * atLeast, low: 100 * atLeast, high: 100 * atMost, series: path },
+      })),
+    );
+    const svg = await lineBand({ title, x: 'option moved by at most', y: 'answers, %', points });
+    const caption = `${title}: share of the questions whose answer changes when the option is moved by at most so far, to the nearer side. The band above a line is what facts are missing to tell.`;
+    return figure(caption, svg);
+  });
+  return drawn.length === 0 ? null : figures(...(await Promise.all(drawn)));
+}
