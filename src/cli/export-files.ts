@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, realpath, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
@@ -74,6 +74,9 @@ export async function writeFolder(
   try {
     // The card goes last and comes first, so that a stop in between leaves a folder that is still known as ours.
     for (const path of old) await rm(join(dir, path));
+    // Folders that are empty now; another one stays.
+    for (const below of new Set(old.map((path) => dirname(path)).filter((one) => one !== '.')))
+      await rmdir(join(dir, below)).catch(() => {});
     const written: OutputFile[] = [];
     const facts = files.map((file) => ({ file, content: contentOf(file) }));
     for (const { file, content } of facts)
