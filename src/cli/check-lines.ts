@@ -14,14 +14,14 @@ export function checkLines(results: readonly LimitResult[], report: FaultReport,
   ];
 }
 
-function limitLine(
-  { metric, better, most, worse, ci95, n, before, after, passed }: LimitResult,
-  sure: boolean,
-): string {
-  const verb = better === 'higher' ? 'dropped' : 'rose';
-  const mark = passed ? 'ok  ' : style.bold('FAIL');
-  const rule = sure ? 'fails where the whole interval is above' : 'at most';
-  return `${mark} ${metric} ${verb} by ${numberText(worse, 4)} ${rangeText(ci95, 4)} on ${count(n, 'question')} (${numberText(before, 3)} -> ${numberText(after, 3)}); ${rule} ${numberText(most)}`;
+function limitLine(result: LimitResult, sure: boolean): string {
+  const { metric, better, most, worse, ci95, n, before, after, passed } = result;
+  const isLower = better === 'higher' ? worse > 0 : worse <= 0;
+  const [low, high] = worse > 0 ? ci95 : [-ci95[1], -ci95[0]];
+  const change = `${isLower ? 'dropped' : 'rose'} by ${numberText(Math.abs(worse), 4)} ${rangeText([low, high], 4)}`;
+  const limit = `${better === 'higher' ? 'drop' : 'rise'} of at most ${numberText(most)}`;
+  const rule = sure ? `${limit}, broken where the whole interval is above` : limit;
+  return `${passed ? 'ok  ' : style.bold('FAIL')} ${metric} ${change} on ${count(n, 'question')}, ${numberText(before, 3)} -> ${numberText(after, 3)}; allowed: a ${rule}`;
 }
 
 function blameLines({ stages, changed, metrics }: FaultReport, broken: readonly LimitResult[]): string[] {

@@ -101,7 +101,7 @@ function requireAll({ onlyA, notReplayed, pairs }: FaultReport): void {
   const what = onlyA.length > 0 ? 'are missing in the run' : 'lack facts to be answered again';
   throw new DiscernError(
     'INPUT_INVALID',
-    `${count(lost.length, 'question')} of ${onlyA.length + pairs} ${what}: ${names.join(', ')}${lost.length > 3 ? ', …' : ''}`,
+    `${lost.length} of ${count(onlyA.length + pairs, 'question')} ${what}: ${names.join(', ')}${lost.length > 3 ? ', …' : ''}`,
     { hint: 'answer them, or leave them out with --allow-missing' },
   );
 }

@@ -71,7 +71,7 @@ function stageLines({ stages, metrics }: FaultReport): string[] {
   const heads = ['blamed', 'answers', 'by substitution', 'by first difference'];
   return columns([
     [...heads, ...metrics.flatMap(({ name }) => [`${name} of these`, 'of the whole'])].map(style.dim),
-    ...stages.map(row),
+    ...stages.filter(({ blamed }) => blamed > 0).map(row),
   ]);
 }
 
