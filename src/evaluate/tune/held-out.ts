@@ -1,6 +1,7 @@
 import type { MeanInterval } from '../metrics/mean.ts';
 import type { PairedDifference } from '../metrics/paired.ts';
-import { clusteredDifference, clusteredMean } from './clustered.ts';
+import type { Chance } from './chance.ts';
+import { clusteredDifference, clusteredError, clusteredMean } from './clustered.ts';
 import type { Folds } from './folds.ts';
 import type { Setting, Surface } from './surface.ts';
 import { COSTS, type ColumnSurface, type Columns, type CostName, fillColumns, newColumns } from './tally.ts';
@@ -23,8 +24,10 @@ export interface HeldOut {
   readonly defined: number;
   /** The smaller one of replayed / questions and compared / defined, 0..1. */
   readonly coverage: number;
-  /** Null where nothing can be compared. */
+  /** Null where nothing can be compared. The interval and p of the difference know that settings were chosen. */
   readonly metric: Compared | null;
+  /** What the plain interval of the difference, over resampled groups, was multiplied with; at least 1. */
+  readonly widening: number;
   /** Over the questions that replay under both; null where there are none. */
   readonly cost: Readonly<Record<CostName, Compared>> | null;
 }
@@ -49,6 +52,8 @@ interface HeldOutOptions {
   readonly metric: number;
   readonly folds: Folds;
   readonly seed: number;
+  /** What choosing adds to chance, for a difference and its standard error. */
+  readonly chance: (seen: { readonly mean: number; readonly error: number }) => Chance;
 }
 
 /** Each question under the setting that was chosen without its fold, against the base. */
@@ -56,7 +61,7 @@ export async function heldOutOf(
   { ids, groups, metrics }: Pick<Surface, 'ids' | 'groups' | 'metrics'>,
   columnsOf: ColumnsOf,
   chosen: readonly Setting[],
-  { base, metric, folds, seed }: HeldOutOptions,
+  { base, metric, folds, seed, chance }: HeldOutOptions,
 ): Promise<HeldOut> {
   const own = await columnsOf(base);
   const others: Columns[] = [];
@@ -78,18 +83,36 @@ export async function heldOutOf(
       group: groups[i]!,
     }));
   const costs = COSTS.map((name, k) => [name, comparedOf(costRows(k), seed)] as const);
+  const plain = comparedOf(rows, seed);
+  const found = plain && chance({ mean: plain.difference.mean, error: errorOf(rows) });
   return {
     ...{ questions: ids.length, replayed: both.length, compared: rows.length, defined },
     coverage: Math.min(both.length / ids.length, defined === 0 ? 0 : rows.length / defined),
-    metric: comparedOf(rows, seed),
+    metric: plain && found && { ...plain, difference: widened(plain.difference, found) },
+    widening: found?.widening ?? 1,
     cost: both.length === 0 ? null : (Object.fromEntries(costs) as Record<CostName, Compared>),
   };
 }
 
-function comparedOf(
-  rows: readonly { readonly before: number; readonly after: number; readonly group: string }[],
-  seed: number,
-): Compared | null {
+/** A question under the base and under the chosen setting. */
+interface Pair {
+  readonly before: number;
+  readonly after: number;
+  readonly group: string;
+}
+
+const errorOf = (rows: readonly Pair[]): number =>
+  clusteredError(
+    rows.map(({ before, after }) => after - before),
+    rows.map(({ group }) => group),
+  );
+
+const widened = ({ mean, ci95: [low, high], n }: PairedDifference, { p, widening }: Chance): PairedDifference => ({
+  ...{ mean, n, p },
+  ci95: [mean - (mean - low) * widening, mean + (high - mean) * widening],
+});
+
+function comparedOf(rows: readonly Pair[], seed: number): Compared | null {
   const groups = rows.map(({ group }) => group);
   const [before, after] = [rows.map((row) => row.before), rows.map((row) => row.after)];
   const base = clusteredMean(before, groups, seed);

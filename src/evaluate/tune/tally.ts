@@ -1,4 +1,5 @@
 import { DiscernError } from '../../errors.ts';
+import type { GroupGains } from './chance.ts';
 import type { Folds } from './folds.ts';
 import type { Outcome, Setting, Surface } from './surface.ts';
 
@@ -64,6 +65,9 @@ export interface Figures {
   readonly baseCost: readonly number[];
 }
 
+/** Settings whose gains are also kept by groups, at most. */
+const SAMPLE = 500;
+
 /** What was tried, summed by folds: nothing is kept for single questions. */
 export interface Tally {
   /** Distinct settings, the base first. */
@@ -71,6 +75,8 @@ export interface Tally {
   /** The place of a setting, which is replayed where it is new. */
   add(setting: Setting): Promise<number>;
   figures(place: number, folds: readonly number[]): Figures;
+  /** The base and an even sample of the other settings, in the order of `rank`; those left out whose rank is null. */
+  groupGains(rank: (place: number) => number | null): GroupGains;
 }
 
 interface TallyOptions {
@@ -80,13 +86,15 @@ interface TallyOptions {
   readonly better: 'higher' | 'lower';
   readonly folds: Folds;
   readonly keyOf: (setting: Setting) => string;
+  /** Settings that will be added, at most. */
+  readonly expected: number;
 }
 
 const [REPLAYED, COMPARED, VALUE, BASE, COST, BASE_COST, WIDTH] = [0, 1, 2, 3, 4, 8, 12];
 
 export async function openTally(
   surface: ColumnSurface,
-  { base, metric, better, folds, keyOf }: TallyOptions,
+  { base, metric, better, folds, keyOf, expected }: TallyOptions,
 ): Promise<Tally> {
   const n = surface.ids.length;
   const width = surface.metrics.length;
@@ -108,6 +116,9 @@ export async function openTally(
   const settings: Setting[] = [];
   const rows: Float64Array[] = [];
   const places = new Map<string, number>();
+  const sign = better === 'higher' ? 1 : -1;
+  const every = Math.max(1, Math.ceil(expected / SAMPLE));
+  const sampled = new Map<number, { readonly sums: Float32Array; readonly sizes: Uint16Array }>();
 
   const sum = (columns: Columns): Float64Array => {
     const row = new Float64Array(folds.count * WIDTH);
@@ -128,17 +139,40 @@ export async function openTally(
     }
     return row;
   };
+  const byGroups = (columns: Columns) => {
+    const sums = new Float32Array(folds.foldOfGroup.length);
+    const sizes = new Uint16Array(folds.foldOfGroup.length);
+    for (let i = 0; i < n; i++) {
+      const gain = sign * (columns.values[i * width + metric]! - own.values[i * width + metric]!);
+      if (columns.replayed[i] === 0 || own.replayed[i] === 0 || Number.isNaN(gain)) continue;
+      sums[folds.group[i]!]! += gain;
+      sizes[folds.group[i]!]! += 1;
+    }
+    return { sums, sizes };
+  };
   const keep = (setting: Setting, columns: Columns): number => {
     const place = settings.length;
     places.set(keyOf(setting), place);
     settings.push(setting);
     rows.push(sum(columns));
+    if (place % every === 0) sampled.set(place, byGroups(columns));
     return place;
   };
   keep(base, own);
 
   return {
     settings,
+    groupGains(rank) {
+      const ranked = [...sampled].flatMap(([place, gains]) => {
+        const at = place === 0 ? Number.NEGATIVE_INFINITY : rank(place);
+        return at === null ? [] : [{ at, gains }];
+      });
+      ranked.sort((a, b) => a.at - b.at);
+      return {
+        ...{ sums: ranked.map(({ gains }) => gains.sums), sizes: ranked.map(({ gains }) => gains.sizes) },
+        ...{ foldOf: folds.foldOfGroup, folds: folds.count },
+      };
+    },
     async add(setting) {
       const known = places.get(keyOf(setting));
       if (known !== undefined) return known;
@@ -159,7 +193,7 @@ export async function openTally(
       return {
         ...{ questions: total, replayed, compared, defined: known },
         ...{ value: all[VALUE]! / compared, base: all[BASE]! / compared },
-        gain: better === 'higher' ? difference : -difference,
+        gain: sign * difference,
         cost: [0, 1, 2, 3].map((k) => all[COST + k]! / replayed),
         baseCost: [0, 1, 2, 3].map((k) => all[BASE_COST + k]! / replayed),
       };

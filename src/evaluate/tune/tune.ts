@@ -2,7 +2,8 @@ import { DiscernError, throwIfAborted } from '../../errors.ts';
 import type { AnswerMetric } from '../metrics/registry.ts';
 import type { Axis } from './axes.ts';
 import type { Budget } from './budget.ts';
-import { bestPlace, type Limits, searchScore } from './choose.ts';
+import { type Chance, chanceOf } from './chance.ts';
+import { bestPlace, type Limits, meets, searchScore } from './choose.ts';
 import { clusteredError } from './clustered.ts';
 import { dealFolds } from './folds.ts';
 import { type AxisEffect, axisEffects, type FrontPoint, frontOf, type Run } from './front.ts';
@@ -88,7 +89,8 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
   const base = baseSetting(axes, surface.base);
   const keyOf = (setting: Setting) => keyOfSetting(axes, setting);
   const folds = dealFolds(surface.groups, options.folds, seed);
-  const tally = await openTally(surface, { base, metric: place, better: metric.better, folds, keyOf });
+  const expected = strategy === 'evolve' ? trials * (folds.count + 1) : trials;
+  const tally = await openTally(surface, { base, metric: place, better: metric.better, folds, keyOf, expected });
   const columnsOf = rememberedColumns(surface, keyOf);
   const limits: Limits = { minCoverage, budgets };
   const whole = Array.from({ length: folds.count }, (_, i) => i);
@@ -113,20 +115,28 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
     const at = await tally.add(one.setting);
     results.push({ ...one, train: tally.figures(at, without(fold)), heldOut: tally.figures(at, [fold]) });
   }
-  const judge = (settings: readonly Setting[]) =>
-    heldOutOf(surface, columnsOf, settings, { base, metric: place, folds, seed });
-  const heldOut = await judge(results.map(({ setting }) => setting));
+  const judge = (settings: readonly Setting[], chance: (seen: { mean: number; error: number }) => Chance) =>
+    heldOutOf(surface, columnsOf, settings, { base, metric: place, folds, seed, chance });
+  const gains = tally.groupGains((at) =>
+    meets(tally.figures(at, whole), limits) ? distanceOf(axes, base, tally.settings[at]!) : null,
+  );
+  const heldOut = await judge(
+    results.map(({ setting }) => setting),
+    (seen) => chanceOf(gains, seen, seed),
+  );
   const verdict = verdictOf({ metric, chosen, heldOut, limits, moved: keyOf(chosen.setting) !== keyOf(base) });
   const cost = budgets[0]?.cost ?? 'calls';
+  // Points of the front are chosen alike, so their intervals are as much too narrow.
+  const alike = (settings: readonly Setting[]) => judge(settings, () => ({ p: 1, widening: heldOut.widening }));
   return {
     ...{ metric, axes, strategy, trials, seed, ties, minCoverage, budgets },
-    ...{ questions: surface.ids.length, groups: folds.groups, tried: tally.settings.length },
+    ...{ questions: surface.ids.length, groups: folds.foldOfGroup.length, tried: tally.settings.length },
     ...{ base, chosen: chosen.setting, setting: verdict.verdict === 'no evidence' ? base : chosen.setting },
     ...verdict,
     train: tally.figures(await tally.add(chosen.setting), whole),
     heldOut,
     folds: results,
-    front: { cost, points: await frontOf(all!, others, cost, minCoverage, judge) },
+    front: { cost, points: await frontOf(all!, others, cost, minCoverage, alike) },
     effects: axisEffects(axes, all!, minCoverage, metric.better),
     replays: {
       replayed: surface.counts.replayed - before.replayed,
