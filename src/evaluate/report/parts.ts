@@ -63,12 +63,15 @@ export const hrefOf = (file: string): string => file.replace(/^\/+/, '/').split(
 export const traceLink = ({ file, line }: TracePlace): Html =>
   html`<a href="${hrefOf(file)}#L${line}">${foreign(`${file}:${line}`)}</a>`;
 
+/** What the chart library says of single marks: the picture has one name as a whole. */
+const MARKS_ARIA = / (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")/g;
 const oneId = /(\bid="|url\(#)(?=(?:clip|gradient|pattern))/g;
 
 /** A picture with what it shows in words. `caption` says what to see in it, for those too who do not see it. */
 export function figure(caption: string, svg: string): Html {
   // Every picture counts its clip paths from 1: in one page the names would be the same.
   const own = svg
+    .replace(MARKS_ARIA, '')
     .replace(oneId, (found) => `${found}f${sha256Hex(svg).slice(0, 8)}-`)
     .replace('<svg ', html`<svg role="img" aria-label="${caption}" `.html);
   return html`<figure>${trusted(own)}<figcaption>${caption}</figcaption></figure>`;

@@ -100,7 +100,7 @@ details { margin: 0 0 1rem; } summary { cursor: pointer; font: .9375rem/1.6 var(
   .paper { display: block; }
   .scroll { overflow: visible; }
   table { font-size: 7.5pt; width: 100%; }
-  th, td { min-width: 0; padding-right: .5rem; } .t { min-width: 0; }
+  th, td, .t, .figures-table .t { min-width: 0; padding-right: .5rem; overflow-wrap: anywhere; } .n { white-space: normal; }
   .figures-table td > div { white-space: normal; } .figures-table tbody th { min-width: 5rem; }
   .figures { display: block; } .figures figure { display: inline-block; width: 47%; margin: 0 2% 1rem 0; vertical-align: top; }
   ul.systems { grid-template-columns: 1fr 1fr; }
