@@ -18,6 +18,7 @@ import { registerModels } from './models.ts';
 import { addConfigFlags } from './options.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
+import { registerSensitivity } from './sensitivity.ts';
 import { registerSeper } from './seper.ts';
 import { safe } from './terminal.ts';
 
@@ -55,6 +56,7 @@ registerConformance(program, context);
 registerEvalRetrieval(registerEval(program, context), context);
 registerCritics(program, context);
 registerSeper(program, context);
+registerSensitivity(program, context);
 registerExport(program, context);
 registerDoctor(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });

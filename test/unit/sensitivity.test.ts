@@ -245,6 +245,13 @@ describe('sensitivity', () => {
     expect(await Promise.all(codes)).toEqual(['INPUT_INVALID', 'INPUT_INVALID', 'INPUT_INVALID', 'INPUT_INVALID']);
   });
 
+  it('refuses questions of which none replays', async () => {
+    const [narrow] = await questions();
+    const trace = { ...narrow!.trace, config: configOf({ isRel: { threshold: 0 }, beam: { maxSegments: 1 } }) };
+    const call = sensitivity([{ ...narrow!, trace }], { metric: 'f1' });
+    expect(await call.catch((error: unknown) => DiscernError.is(error, 'REPLAY_FACT_MISSING'))).toBe(true);
+  });
+
   it('ends when it is told to', async () => {
     const call = sensitivity(await questions(), { metric: 'f1', signal: AbortSignal.abort() });
     expect(await call.catch((error: unknown) => DiscernError.is(error, 'ABORTED'))).toBe(true);

@@ -4,8 +4,8 @@ import type { FlipSummary } from '../sensitivity/flip-summary.ts';
 import type { SensitivityReport } from '../sensitivity/sensitivity.ts';
 import { type BandPoint, lineBand } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { figure, figures, percentText } from './parts.ts';
-import { bySize, valueText } from './sensitivity-tables.ts';
+import { figure, figures } from './parts.ts';
+import { bySize, coverageText, valueText } from './sensitivity-tables.ts';
 
 const bandOf = (x: number, { difference }: Pick<Compared, 'difference'>, series?: string): BandPoint[] =>
   difference === null
@@ -17,12 +17,6 @@ const bandOf = (x: number, { difference }: Pick<Compared, 'difference'>, series?
         },
       ];
 
-const coverageText = (points: readonly Pick<Compared, 'coverage'>[]): string => {
-  const shares = points.map(({ coverage }) => coverage);
-  const [least, most] = [Math.min(...shares), Math.max(...shares)];
-  return least === most ? `Coverage ${percentText(most)}.` : `Coverage ${percentText(least)} to ${percentText(most)}.`;
-};
-
 /** A curve of each option that changes anything. */
 export async function sweepCharts(report: SensitivityReport): Promise<Html> {
   const moved = bySize(report).filter(({ points }) => points.some(({ difference }) => (difference?.mean ?? 0) !== 0));
@@ -32,7 +26,7 @@ export async function sweepCharts(report: SensitivityReport): Promise<Html> {
       points: points.flatMap((point) => bandOf(point.at, point)),
       marks: base === null ? [] : [{ x: base, label: `recorded: ${valueText(base)}` }],
     });
-    const caption = `${path}: difference of ${report.metric.name} to the recorded value, with its 95% interval. ${coverageText(points)}`;
+    const caption = `${path}: difference of ${report.metric.name} to the recorded value, with its 95% interval. Coverage ${coverageText(points)}.`;
     return figure(caption, svg);
   });
   return moved.length === 0
@@ -52,7 +46,7 @@ async function noiseChart({ kind, noise, ablated }: CriticSensitivity, metric: s
     ...{ title: kind, x: 'labels changed, %', y: 'difference' },
     points,
   });
-  const caption = `${kind}: difference of ${metric} to the recorded critic where a share of its labels is changed, beside one that knows nothing; 95% intervals. ${coverageText([...noise, ablated])}`;
+  const caption = `${kind}: difference of ${metric} to the recorded critic where a share of its labels is changed, beside one that knows nothing; 95% intervals. Coverage ${coverageText([...noise, ablated])}.`;
   return [figure(caption, svg)];
 }
 

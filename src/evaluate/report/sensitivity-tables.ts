@@ -17,6 +17,13 @@ import { MARKS } from './tables.ts';
 /** Values of an option: as many decimals as tell them apart. */
 export const valueText = (value: number): string => numberText(value, Number.isInteger(value) ? 0 : 2);
 
+/** From the least to the most that could be replayed. */
+export function coverageText(points: readonly Pick<Compared, 'coverage'>[], decimals = 1): string {
+  const shares = points.map(({ coverage }) => coverage);
+  const [least, most] = [Math.min(...shares), Math.max(...shares)].map((share) => percentText(share, decimals));
+  return least === most ? least! : `${least} to ${most}`;
+}
+
 type Better = SensitivityReport['metric']['better'];
 
 /** The difference with a sign of what its interval allows to say. */
@@ -41,7 +48,7 @@ export function sweepsTable(report: SensitivityReport): Html {
       ...[path, base === null ? 'none' : valueText(base), rangeText([low, high], 2, valueText)],
       alike === null ? null : rangeText(alike, 2, valueText),
       ...[most ? valueText(most.at) : null, most ? differenceCell(most, report.metric.better) : null],
-      most ? percentText(most.coverage) : null,
+      coverageText(points),
     ];
   });
   return dataTable(

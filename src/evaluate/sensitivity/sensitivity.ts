@@ -81,6 +81,8 @@ export async function sensitivity(
   const surface = replaySurface(questions, [options.metric]);
   const before = await surface.at({});
   const base = compareOutcomes(before, before, seed);
+  if (base.coverage === 0)
+    throw new DiscernError('REPLAY_FACT_MISSING', `none of ${questions.length} questions can be answered again`);
 
   const sweeps: Sweep[] = [];
   for (const [i, range] of ranges.used.entries()) {

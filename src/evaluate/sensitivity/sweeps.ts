@@ -16,7 +16,7 @@ export interface Sweep extends OptionRange {
    * off. It says what these questions cannot tell apart, not that there is no difference.
    */
   readonly alike: readonly [low: number, high: number] | null;
-  /** The value with the largest mean difference, whichever way; null where nothing could be compared. */
+  /** The value with the largest mean difference, whichever way; null where there is none but 0. */
   readonly largest: number | null;
 }
 
@@ -47,10 +47,9 @@ export async function sweepOption(
     const after = at === range.base ? before : await surface.at({ [range.path]: at });
     swept.push({ at, ...compareOutcomes(before, after, seed) });
   }
-  const compared = swept.filter(({ difference }) => difference !== null);
-  const size = ({ difference }: SweepPoint) => Math.abs(difference!.mean);
-  const largest = compared.reduce<SweepPoint | null>(
-    (most, point) => (most === null || size(point) > size(most) ? point : most),
+  const size = ({ difference }: SweepPoint) => Math.abs(difference?.mean ?? 0);
+  const largest = swept.reduce<SweepPoint | null>(
+    (most, point) => (size(point) > (most === null ? 0 : size(most)) ? point : most),
     null,
   );
   return { ...range, points: swept, alike: alikeAround(swept, range.base, better), largest: largest?.at ?? null };
