@@ -1,5 +1,18 @@
 export { seededRandom } from '../text/random.ts';
 export {
+  ANSWERED_CELLS,
+  ANSWERED_POINTS,
+  ANSWERED_STAGES,
+  type AnsweredCell,
+  type AnsweredExample,
+  type AnsweredOptions,
+  type AnsweredPoint,
+  type AnsweredQuestion,
+  type AnsweredTable,
+  answeredTable,
+  type Share,
+} from './answered.ts';
+export {
   applyIsotonic,
   applyPlatt,
   applyTemperature,
@@ -43,8 +56,36 @@ export {
   type Truth,
 } from './critics/rows.ts';
 export { calibrationThreshold, halvesOf, quantileThreshold } from './critics/transfer.ts';
+export { type Dataset, type DatasetContent, type GoldDocument, type GoldQuestion, groupOf } from './data/dataset.ts';
+export { type LabelledText, readClusterSets, readLabelled, readSts, type StsRow } from './data/mteb.ts';
+export {
+  DATASET_TYPES,
+  type DatasetCounts,
+  DatasetSource,
+  type DatasetType,
+  type OpenedDataset,
+  openDataset,
+  openDatasets,
+} from './data/open.ts';
+export { measureRun, type Run, type RunFigures, readRun } from './data/trec.ts';
+export { type WrittenDataset, writeDataset } from './data/write.ts';
+export {
+  type ClusterItem,
+  type ClusteringFigures,
+  type ClusteringOptions,
+  evaluateClustering,
+} from './embedding/clustering.ts';
+export {
+  evaluateProbe,
+  type LabelledVector,
+  type ProbeFigures,
+  type ProbeOptions,
+  type ProbeReport,
+} from './embedding/probe.ts';
+export type { Slices, Tagged } from './embedding/slices.ts';
+export { evaluateSts, type StsFigures, type StsPair } from './embedding/sts.ts';
 export { containsGold, exactMatch, normalizeAnswer, tokenF1 } from './metrics/answers.ts';
-export { exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
+export { containsGoldZh, exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
 export { bootstrap } from './metrics/bootstrap.ts';
 export {
   adjustedRand,
@@ -94,10 +135,20 @@ export {
   topClass,
   topLabelEce,
 } from './metrics/critics.ts';
+export { gradeOf, isRelevant, judgedId } from './metrics/gold.ts';
 export { type Grades, type IrMeasure, type IrOptions, metricNames, metricOf, relevantCount } from './metrics/ir.ts';
 export { type MetricRow, meanOf, type Population, type QueryMeans, queryMeans } from './metrics/ir-means.ts';
 export { type MeanInterval, meanInterval } from './metrics/mean.ts';
+export { holm, type PairedDifference, pairedDifference } from './metrics/paired.ts';
+export {
+  isRelFigures,
+  isRelIntervals,
+  type RelevanceFigures,
+  type RelevanceObservation,
+  relevanceObservations,
+} from './metrics/pooled.ts';
 export { pairwiseAccuracy, rankByScore, type Scored } from './metrics/ranking.ts';
+export { type AnswerMetric, answerMetric, answerMetricNames, type MetricStage } from './metrics/registry.ts';
 export {
   type CalibrationError,
   calibrationError,
@@ -115,6 +166,7 @@ export {
   seperSoft,
   seperSoftPerGold,
 } from './metrics/seper.ts';
+export { answeredChapter } from './report/answered-chapter.ts';
 export { askSeper, type SeperFacts, type SeperOptions, type SeperParts } from './seper/collect.ts';
 export {
   type ConditionFigures,
@@ -143,3 +195,6 @@ export {
   type SeperReport,
   type SeperReportOptions,
 } from './seper.ts';
+export { changeOf, type RecordedQuestion, replaySurface } from './tune/replay-surface.ts';
+export type { Outcome, Setting, Surface } from './tune/surface.ts';
+export { type AskWith, askWide, type WideOptions, wideSettings } from './wide.ts';

@@ -20,7 +20,7 @@ const passages = TEXTS.map((text, i) => passageOf(`p${i}`, text));
 
 /** Probabilities that differ by question and passage, so that each threshold parts some of them. */
 const spread = (text: string): number => ([...text].reduce((sum, char) => sum + char.charCodeAt(0), 0) % 97) / 97;
-const critic = scriptedCritic((request) => {
+const critic = scriptedCritic((request): Record<string, number> => {
   const share = (text: string) => ({ much: spread(text), rest: 1 - spread(text) });
   if (request.kind === 'retrieve') {
     const { much, rest } = share(request.question + request.answerSoFar);
