@@ -66,7 +66,10 @@ function parseFlag(option: Option, text: string): unknown {
 
 function readConfigFile(path: string): ConfigInput {
   try {
-    return z.record(z.string(), z.record(z.string(), z.unknown())).parse(JSON.parse(readFileSync(path, 'utf8')));
+    const file = z.record(z.string(), z.record(z.string(), z.unknown())).parse(JSON.parse(readFileSync(path, 'utf8')));
+    // Where the options come from, as `discern tune` writes it, is no option.
+    const { provenance: _, ...groups } = file;
+    return groups;
   } catch (cause) {
     throw new DiscernError('CONFIG_INVALID', `the config file ${path} cannot be read: ${reasonOf(cause)}`, {
       cause,
