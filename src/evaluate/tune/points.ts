@@ -1,6 +1,7 @@
 import { seededRandom } from '../../text/random.ts';
 import type { Axis, Leaf, Range } from './axes.ts';
 import type { Setting, Surface } from './surface.ts';
+import { THRESHOLDS } from './tree.ts';
 
 /** Steps of a range without one: values are that short, and near ones are one. */
 const STEPS = 10_000;
@@ -82,13 +83,17 @@ export function gridSettings(axes: readonly Axis[], count: number): Setting[] {
     const least = open.reduce((best, i) => (levels[i]! < levels[best]! ? i : best));
     levels[least]! += 1;
   }
-  return axes.reduce<Setting[]>(
-    (settings, axis, i) => {
-      const values = spread(axis, levels[i]!);
-      return settings.flatMap((setting) => values.map((value) => ({ ...setting, [axis.path]: value })));
+  // Thresholds change fastest: a surface remembers what differs in them alone.
+  const isThreshold = ({ path }: Axis) => THRESHOLDS.some((name) => name === path);
+  const order = [...axes.filter((axis) => !isThreshold(axis)), ...axes.filter(isThreshold)];
+  const settings = order.reduce<Setting[]>(
+    (before, axis) => {
+      const values = spread(axis, levels[axes.indexOf(axis)]!);
+      return before.flatMap((setting) => values.map((value) => ({ ...setting, [axis.path]: value })));
     },
     [{}],
   );
+  return settings.map((setting) => Object.fromEntries(axes.map(({ path }) => [path, setting[path]!])));
 }
 
 function spread(axis: Axis, count: number): Leaf[] {

@@ -3,7 +3,7 @@ import type { AnswerMetric } from '../metrics/registry.ts';
 import type { Axis } from './axes.ts';
 import type { Budget } from './budget.ts';
 import { type Chance, chanceOf } from './chance.ts';
-import { bestPlace, type Limits, meets, searchScore } from './choose.ts';
+import { bestPlace, coverageOf, type Limits, meets, searchScore } from './choose.ts';
 import { clusteredError } from './clustered.ts';
 import { dealFolds } from './folds.ts';
 import { type AxisEffect, axisEffects, type FrontPoint, frontOf, type Run } from './front.ts';
@@ -11,7 +11,7 @@ import { type ColumnsOf, type HeldOut, heldOutOf, rememberedColumns } from './he
 import { baseSetting, distanceOf, keyOfSetting } from './points.ts';
 import { evolve, plannedSettings, type Strategy } from './search.ts';
 import type { Setting } from './surface.ts';
-import { type ColumnSurface, type CostName, type Figures, openTally, type Tally } from './tally.ts';
+import { COSTS, type ColumnSurface, type CostName, type Figures, openTally, type Tally } from './tally.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 export interface TuneOptions {
@@ -39,9 +39,23 @@ export interface FoldResult {
   /** False: no setting met the coverage and the budget there, and the base stands in. */
   readonly found: boolean;
   /** (train) On the other folds. */
-  readonly train: Figures;
+  readonly train: Summary;
   /** (held-out) On the questions of this fold. */
-  readonly heldOut: Figures;
+  readonly heldOut: Summary;
+}
+
+/** Means of a setting and of the base over the same questions; null where there are none. */
+export interface Summary {
+  readonly questions: number;
+  /** Questions that the means of the metric are over. */
+  readonly n: number;
+  /** 0..1, see `HeldOut`. */
+  readonly coverage: number;
+  readonly base: number | null;
+  readonly tuned: number | null;
+  /** tuned - base. */
+  readonly difference: number | null;
+  readonly cost: Readonly<Record<CostName, { readonly base: number; readonly tuned: number }>> | null;
 }
 
 export interface TuneResult {
@@ -66,7 +80,7 @@ export interface TuneResult {
   /** Why, in a sentence. */
   readonly reason: string;
   /** (train) `chosen` on all questions, which it was also chosen on: flatters it. */
-  readonly train: Figures;
+  readonly train: Summary;
   /** (held-out) What tuning gives on questions that it has not seen: the honest figure. */
   readonly heldOut: HeldOut;
   readonly folds: readonly FoldResult[];
@@ -113,7 +127,11 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
   for (const [fold, run] of others.entries()) {
     const one = await choose(run, without(fold));
     const at = await tally.add(one.setting);
-    results.push({ ...one, train: tally.figures(at, without(fold)), heldOut: tally.figures(at, [fold]) });
+    results.push({
+      ...one,
+      train: summaryOf(tally.figures(at, without(fold))),
+      heldOut: summaryOf(tally.figures(at, [fold])),
+    });
   }
   const judge = (settings: readonly Setting[], chance: (seen: { mean: number; error: number }) => Chance) =>
     heldOutOf(surface, columnsOf, settings, { base, metric: place, folds, seed, chance });
@@ -133,7 +151,7 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
     ...{ questions: surface.ids.length, groups: folds.foldOfGroup.length, tried: tally.settings.length },
     ...{ base, chosen: chosen.setting, setting: verdict.verdict === 'no evidence' ? base : chosen.setting },
     ...verdict,
-    train: tally.figures(await tally.add(chosen.setting), whole),
+    train: summaryOf(tally.figures(await tally.add(chosen.setting), whole)),
     heldOut,
     folds: results,
     front: { cost, points: await frontOf(all!, others, cost, minCoverage, alike) },
@@ -142,6 +160,16 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
       replayed: surface.counts.replayed - before.replayed,
       remembered: surface.counts.remembered - before.remembered,
     },
+  };
+}
+
+function summaryOf(figures: Figures): Summary {
+  const { questions, compared: n, value, base, replayed, cost, baseCost } = figures;
+  const costs = COSTS.map((name, k) => [name, { base: baseCost[k]!, tuned: cost[k]! }] as const);
+  return {
+    ...{ questions, n, coverage: coverageOf(figures) },
+    ...(n === 0 ? { base: null, tuned: null, difference: null } : { base, tuned: value, difference: value - base }),
+    cost: replayed === 0 ? null : (Object.fromEntries(costs) as NonNullable<Summary['cost']>),
   };
 }
 
