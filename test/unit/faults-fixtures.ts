@@ -4,13 +4,18 @@ import { answerQuestion, type Parts } from '../../src/pipeline.ts';
 import { type CriticOracle, scriptedCritic } from '../../src/testing/scripted-critic.ts';
 import { scriptedEntailment } from '../../src/testing/scripted-entailment.ts';
 import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
-import { keyOf } from '../../src/text/hash.ts';
 import { parseTrace } from '../../src/trace.ts';
 import type { Candidate, Passage, Trace } from '../../src/types.ts';
 import { configOf, partsOf, passageOf } from './parts.ts';
 
-/** A number from 0 to 1 that follows from its arguments alone. */
-export const chance = (...of: readonly unknown[]): number => Number.parseInt(keyOf(of).slice(0, 8), 16) / 0xffffffff;
+/** A number from 0 to 1 that follows from its arguments alone (FNV-1a, mixed at the end). */
+export function chance(...of: readonly unknown[]): number {
+  let hash = 0x811c9dc5;
+  for (const char of JSON.stringify(of)) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0xffffffff;
+}
 
 const SUBJECTS = ['tower', 'bridge', 'harbour', 'mill', 'school', 'bakery', 'library', 'museum'];
 const FACTS = ['was built', 'was closed', 'was sold', 'was painted', 'was moved'];
@@ -24,10 +29,7 @@ export const PASSAGES: readonly Passage[] = SUBJECTS.flatMap((subject, s) =>
     ),
   ),
 );
-export const QUESTIONS: readonly string[] = SUBJECTS.flatMap((subject) => [
-  `What happened to the ${subject}?`,
-  `When was the ${subject} new?`,
-]);
+export const QUESTIONS: readonly string[] = SUBJECTS.map((subject) => `What happened to the ${subject}?`);
 
 /** Finds the passages of the question's subject first, each question in an order of its own. */
 export const recaller = (

@@ -49,9 +49,16 @@ const PLANTED: readonly [what: string, world: World, stage: FaultStage][] = [
   ['a spent budget', { config: { budget: { calls: 3 } } }, 'settings'],
 ];
 
+const planted = new Map<World, Promise<readonly Trace[]>>();
+const runOf = (world: World): Promise<readonly Trace[]> => {
+  const known = planted.get(world) ?? record(world);
+  planted.set(world, known);
+  return known;
+};
+
 describe('a planted regression', () => {
   it.each(PLANTED)('%s is blamed on its stage, in every changed answer', async (_what, world, stage) => {
-    const report = await compare(await baseline(), await record(world));
+    const report = await compare(await baseline(), await runOf(world));
     expect(report.changed).toBeGreaterThan(2);
     expect(named(report)).toEqual([`${stage} by substitution`]);
     expect(report.questions.flatMap(({ untried }) => untried)).toEqual([]);
@@ -61,7 +68,7 @@ describe('a planted regression', () => {
   });
 
   it.each(PLANTED)('%s, undone, is blamed on the same stage', async (_what, world, stage) => {
-    const report = await compare(await record(world), await baseline());
+    const report = await compare(await runOf(world), await baseline());
     expect(report.changed).toBeGreaterThan(2);
     expect(named(report)).toEqual([`${stage} by substitution`]);
   });
@@ -84,15 +91,14 @@ const PAIRS = stageSets(FAULT_STAGES).filter((set) => set.length === 2);
 
 describe('two faults at once', () => {
   it('are named together, or alone where putting one right is enough, as live runs show', async () => {
-    const questions = QUESTIONS.filter((_, i) => i % 2 === 0);
-    const run = (stages: readonly FaultStage[]) => record({ ...withFaults(stages), questions });
+    const run = (stages: readonly FaultStage[]) => record({ ...withFaults(stages), questions: QUESTIONS.slice(0, 4) });
     const before = await run([]);
     const alone = new Map<FaultStage, Trace[]>();
     for (const stage of FAULT_STAGES) alone.set(stage, await run([stage]));
     let both = 0;
     for (const [one, other] of PAIRS as [FaultStage, FaultStage][]) {
       const report = await compare(before, await run([one, other]));
-      expect(report.changed).toBeGreaterThan(2);
+      expect(report.changed).toBeGreaterThan(0);
       for (const { id, stages, by, untried, unchecked } of report.questions) {
         const at = before.findIndex((trace) => trace.id === id);
         /** Whether the run with the other fault alone says what the baseline says. */
@@ -108,7 +114,7 @@ describe('two faults at once', () => {
         if (stages.length === 2) both += 1;
       }
     }
-    expect(both).toBeGreaterThan(30);
+    expect(both).toBeGreaterThan(15);
   });
 
   it.each([
@@ -175,7 +181,7 @@ describe('what changes no answer', () => {
 
   it('is blamed on nobody: a shuffle of recall below the reranker', async () => {
     const report = await compare(await baseline(), await record({ recaller: shuffled(0) }));
-    expect(report).toMatchObject({ pairs: 16, changed: 0, otherFactsSameAnswer: 16 });
+    expect(report).toMatchObject({ pairs: 8, changed: 0, otherFactsSameAnswer: 8 });
     const { status, shared, differing } = report.backends.find(({ role }) => role === 'recall')!;
     expect({ status, differing }).toEqual({ status: 'changed', differing: shared });
   });
@@ -185,7 +191,7 @@ describe('what changes no answer', () => {
       await record({ reranker: null, config: { recall: { topK: 12 } } }),
       await record({ reranker: null, config: { recall: { topK: 12 } }, recaller: shuffled(3) }),
     );
-    expect(report).toMatchObject({ changed: 0, otherFactsSameAnswer: 16 });
+    expect(report).toMatchObject({ changed: 0, otherFactsSameAnswer: 8 });
   });
 
   it('takes no blame from a fault beside it', async () => {
