@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { replay } from '../../replay.ts';
@@ -191,6 +192,8 @@ async function eachAtOnce<T, R>(
 ): Promise<R[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  // Every request of every item listens to it while it waits: that is no leak.
+  setMaxListeners(0, either);
   const results = new Array<R>(items.length);
   const queue = items.entries();
   const errors: unknown[] = [];
