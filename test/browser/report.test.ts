@@ -110,6 +110,15 @@ async function open(path: string, width: number, colorScheme: 'light' | 'dark' =
 const openDetails = (page: Page) =>
   page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
 
+/** Pictures of the page from top to bottom, none taller than a viewer shows. */
+async function takePictures(page: Page, path: string, width: number): Promise<void> {
+  const tall = await page.evaluate<number>('document.documentElement.scrollHeight');
+  for (let y = 0, i = 1; y < tall; y += 2400, i++) {
+    const clip = { x: 0, y, width, height: Math.min(2400, tall - y) };
+    await page.screenshot({ path: `${path}-${String(i).padStart(2, '0')}.png`, fullPage: true, clip });
+  }
+}
+
 /** How far the page can be moved sideways, in pixels, and what sticks out of it. */
 const sideways = (page: Page) =>
   page.evaluate<{ moved: number; out: string[] }>(`(() => {
@@ -145,7 +154,7 @@ describe.each(Object.keys(pages))('report %s', (name) => {
   it.each(SIZES)('at %s: nothing is loaded, run or said, and it does not move sideways', async (_, width, scheme) => {
     const { page, said } = await open(path, width, scheme);
     expect(await sideways(page)).toEqual({ moved: 0, out: [] });
-    if (shots) await page.screenshot({ path: join(shots, `${name}-${width}-${scheme}.png`), fullPage: true });
+    if (shots) await takePictures(page, join(shots, `${name}-${width}-${scheme}`), width);
     await openDetails(page);
     expect(await sideways(page)).toEqual({ moved: 0, out: [] });
     expect(await page.evaluate('window.pwned')).toBeUndefined();

@@ -93,8 +93,8 @@ describe('the page of an experiment', async () => {
   });
 
   it('a wrong number is found wherever it stands', () => {
-    const plain = html`<section id="results"><h2>Results, stage by stage</h2>`.html;
-    expect(page).toContain(plain);
+    const plain = '<section id="results">';
+    expect(page.split(plain).length).toBe(2);
     const planted = page.replace(plain, `${plain}<p>better by 0.987654</p>`);
     expect(unexplained(planted, report).map(({ text }) => text)).toEqual(['0.987654']);
     const shown = [...new Set(numbersShown(page, '#results').map(({ text }) => text))].filter((text) =>

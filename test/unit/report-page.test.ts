@@ -213,21 +213,22 @@ describe('the page', async () => {
   });
 
   it('lists all questions, with what was gold', () => {
-    const rows = $('#questions tbody tr').toArray();
-    expect(rows.length).toBe(30);
+    const cards = $('#questions article').toArray();
+    expect(cards.length).toBe(30);
     expect($('#questions summary').text()).toBe('30 questions with all answers');
-    const gold = (i: number) => words($(rows[i]!).find('td').first().text());
+    const gold = (i: number) => words($(cards[i]!).find('dd').first().text());
     expect([gold(0), gold(3), gold(5)]).toEqual([
       'Grace Hopper or the Grace Hopper',
       'none: declining is right',
       'unknown',
     ]);
-    expect(
-      $(rows[7]!)
-        .find('a')
-        .toArray()
-        .map((one) => $(one).attr('href')),
-    ).toEqual([1, 2, 3, 4].map((n) => `traces/system-${n}.jsonl#L8`));
+    const links = $(cards[7]!).find('a').toArray();
+    expect(links.map((one) => $(one).attr('href'))).toEqual([1, 2, 3, 4].map((n) => `traces/system-${n}.jsonl#L8`));
+    const { text, unanswered, values } = report.questions[7]!.results.tuned!;
+    expect(words($(cards[7]!).find('dd').eq(2).text())).toBe(
+      `${unanswered === null ? text : `not answered: ${unanswered}`} f1 ${values.f1!.toFixed(3)} · em ${values.em!.toFixed(3)} · ` +
+        `declined ${values.declined!.toFixed(3)} · traces/system-2.jsonl:8`,
+    );
   });
 
   it('draws a difference for each metric that can be compared, and quality against calls and time', () => {

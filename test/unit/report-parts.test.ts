@@ -251,7 +251,7 @@ describe('charts', () => {
 
   it('details have a summary', () => {
     expect(details('More <b>', html`<p>x</p>`).html).toBe(
-      '<details><summary>More &#60;b&#62;</summary><p>x</p></details>',
+      '<details><summary><bdi>More &#60;b&#62;</bdi></summary><p>x</p></details>',
     );
   });
 });

@@ -1,16 +1,23 @@
-import type { ChangedQuestion, ExperimentReport, QuestionReport } from './experiment-report.ts';
+import type { ChangedQuestion, ExperimentReport } from './experiment-report.ts';
 import { type Html, html } from './html.ts';
-import { foreign, foreignBrief, numberText, traceLink } from './parts.ts';
-import { answerText, goldText } from './tables.ts';
+import { foreign, numberText } from './parts.ts';
+import { comparisonCard } from './question-card.ts';
 import { decimalsOf, othersThanBaseline } from './verdict.ts';
 
 /** Most questions shown for one system; the rest stand in the list of all questions. */
 const SHOWN = 10;
 
-/** Changes of one system by question, in the order in which they are given. */
+/** Changes of one system by question: the largest of every metric, then the second of every metric, and so on. */
 function byQuestion(changed: readonly ChangedQuestion[]): ReadonlyMap<string, readonly ChangedQuestion[]> {
+  const seen = new Map<string, number>();
+  const ranked = changed.map((change) => {
+    const rank = seen.get(change.metric) ?? 0;
+    seen.set(change.metric, rank + 1);
+    return { change, rank };
+  });
+  ranked.sort((a, b) => a.rank - b.rank);
   const found = new Map<string, ChangedQuestion[]>();
-  for (const change of changed) found.set(change.id, [...(found.get(change.id) ?? []), change]);
+  for (const { change } of ranked) found.set(change.id, [...(found.get(change.id) ?? []), change]);
   return found;
 }
 
@@ -23,25 +30,6 @@ function change(report: ExperimentReport, { metric, before, after }: ChangedQues
   }">${improved ? '▲ better' : '▼ worse'}</span></span>`;
 }
 
-function answered(question: QuestionReport, system: string): Html {
-  const result = question.results[system];
-  if (!result) return html`<dt>${foreign(system)}</dt><dd>–</dd>`;
-  return html`<dt>${foreign(system)}</dt><dd>${answerText(result, 600)} <small>${traceLink(result.trace)}</small></dd>`;
-}
-
-function card(
-  report: ExperimentReport,
-  system: string,
-  question: QuestionReport,
-  own: readonly ChangedQuestion[],
-): Html {
-  return html`<article>
-<h4>${foreignBrief(question.question, 400)}</h4>
-<p class="changes">${own.map((one) => change(report, one))}</p>
-<dl><dt>gold</dt><dd>${goldText(question)}</dd>${answered(question, report.baseline)}${answered(question, system)}</dl>
-</article>`;
-}
-
 /** For each system, the questions on which it differs most from the baseline. */
 export function changedQuestions(report: ExperimentReport): Html {
   const questions = new Map(report.questions.map((question) => [question.id, question]));
@@ -49,7 +37,8 @@ export function changedQuestions(report: ExperimentReport): Html {
     const own = [...byQuestion(report.changed.filter(({ system }) => system === name))].slice(0, SHOWN);
     const cards = own.flatMap(([id, changes]) => {
       const question = questions.get(id);
-      return question ? [card(report, name, question, changes)] : [];
+      const lines = changes.map((one) => change(report, one));
+      return question ? [comparisonCard(report, question, [report.baseline, name], lines)] : [];
     });
     return html`<h3>${foreign(name)} against ${foreign(report.baseline)}</h3>${
       cards.length === 0 ? html`<p>No question changed.</p>` : html`<div class="cards">${cards}</div>`

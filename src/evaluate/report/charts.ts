@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { COLOURS, INK, svgChart } from './chart.ts';
-import { numberText } from './parts.ts';
+import { numberText, visible } from './parts.ts';
 import { placeLabels } from './place-labels.ts';
 
 /** Pixels, labels and legend included: readable on a phone, two or three beside one another on a screen. */
@@ -26,7 +26,15 @@ const DASHES = [
 
 const frame = (title: string, height: number | { step: number }, layer: readonly Layer[]): TopLevelSpec =>
   ({
-    title: { text: title, anchor: 'start', frame: 'group', color: INK, fontSize: 13, limit: CHART_WIDTH, offset: 8 },
+    title: {
+      text: visible(title),
+      anchor: 'start',
+      frame: 'group',
+      color: INK,
+      fontSize: 13,
+      limit: CHART_WIDTH,
+      offset: 8,
+    },
     width: CHART_WIDTH,
     height,
     autosize: { type: typeof height === 'number' ? 'fit' : 'fit-x', contains: 'padding' },
@@ -119,7 +127,7 @@ export function lineBand(
         },
         {
           data: values([mark]),
-          mark: { type: 'text', angle: 270, align: 'right', baseline: 'bottom', dx: -4, dy: -3 },
+          mark: { type: 'text', limit: 180, angle: 270, align: 'right', baseline: 'bottom', dx: -4, dy: -3 },
           encoding: { x, y: { value: 0 }, text: { field: 'label' } },
         },
       ]),

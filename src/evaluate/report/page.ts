@@ -1,11 +1,12 @@
 import { changedQuestions } from './changed.ts';
 import type { ExperimentReport } from './experiment-report.ts';
 import { type Chapter, type Html, html, trusted } from './html.ts';
-import { details, foreign, numberText, plural } from './parts.ts';
+import { details, foreign, numberText, plural, visible } from './parts.ts';
+import { allQuestions } from './question-card.ts';
 import { costCharts, differenceCharts } from './result-charts.ts';
 import { STYLE } from './styles.ts';
 import { summary } from './summary.ts';
-import { failedTable, legend, questionTable, stageTable, systemsTable, titleOf } from './tables.ts';
+import { failedTable, legend, stageTable, systemsTable, titleOf } from './tables.ts';
 import { othersThanBaseline, STAGES } from './verdict.ts';
 
 /** Nothing is fetched and nothing runs, whatever stands in the page. */
@@ -59,7 +60,7 @@ function questionSection(report: ExperimentReport): Section {
   const count = report.questions.length;
   return {
     ...{ id: 'questions', title: 'All questions' },
-    body: html`${details(`${plural(count, 'question')} with all answers`, questionTable(report))}
+    body: html`${details(`${plural(count, 'question')} with all answers`, allQuestions(report))}
 <p class="paper">The list is left out on paper; it stands in this page and in the JSON of the experiment.</p>`,
   };
 }
@@ -82,12 +83,12 @@ const link = (
   { id, title }: Pick<Chapter, 'id' | 'title'>,
   parts: readonly Pick<Chapter, 'id' | 'title'>[] = [],
 ): Html =>
-  html`<li><a href="#${id}">${title}</a>${parts.length > 0 && html`<ul>${parts.map((part) => link(part))}</ul>`}</li>`;
+  html`<li><a href="#${id}">${foreign(title)}</a>${parts.length > 0 && html`<ul>${parts.map((part) => link(part))}</ul>`}</li>`;
 
 const contents = (sections: readonly Section[]): Html =>
   html`<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>${sections.map((one) => link(one, one.parts))}</ul></nav>`;
 
-const show = ({ id, title, body }: Section): Html => html`<section id="${id}"><h2>${title}</h2>
+const show = ({ id, title, body }: Section): Html => html`<section id="${id}"><h2>${foreign(title)}</h2>
 ${body}
 </section>
 `;
@@ -101,7 +102,7 @@ export async function experimentPage(report: ExperimentReport, chapters: readonl
 <meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${report.name} · experiment</title>
+<title>${visible(report.name)} · experiment</title>
 <style>${trusted(STYLE)}</style></head><body>
 <header><p class="kind">Experiment</p><h1>${foreign(report.name)}</h1></header>
 ${contents([first, ...sections])}

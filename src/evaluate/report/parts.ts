@@ -73,8 +73,8 @@ export function figure(caption: string, svg: string): Html {
   const own = svg
     .replace(MARKS_ARIA, '')
     .replace(oneId, (found) => `${found}f${sha256Hex(svg).slice(0, 8)}-`)
-    .replace('<svg ', html`<svg role="img" aria-label="${caption}" `.html);
-  return html`<figure>${trusted(own)}<figcaption>${caption}</figcaption></figure>`;
+    .replace('<svg ', html`<svg role="img" aria-label="${visible(caption)}" `.html);
+  return html`<figure>${trusted(own)}<figcaption>${foreign(caption)}</figcaption></figure>`;
 }
 
 /** Pictures beside one another as far as the page is wide. */
@@ -109,8 +109,8 @@ export function dataTable(
   rows: readonly (readonly Cell[])[],
 ): Html {
   const kinds = heads.map((_, i) => columnKind(rows.map((row) => row[i] ?? null)));
-  return html`<div class="scroll" role="group" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
+  return html`<div class="scroll" role="group" aria-label="${visible(caption)}" tabindex="0"><table>
+<caption>${foreign(caption)}</caption>
 <thead><tr>${heads.map((head, i) => html`<th scope="col"${i > 0 && kinds[i]}>${head}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([first, ...others]) => html`
@@ -121,4 +121,4 @@ export function dataTable(
 
 /** What a reader opens to see more; closed on paper. */
 export const details = (summary: string, body: Html): Html =>
-  html`<details><summary>${summary}</summary>${body}</details>`;
+  html`<details><summary>${foreign(summary)}</summary>${body}</details>`;

@@ -79,6 +79,8 @@ figure svg { display: block; max-width: 100%; height: auto; font-family: var(--p
 figure svg text { font-family: inherit; font-variant-numeric: tabular-nums; }
 figcaption { margin-top: .4rem; max-width: 40rem; font-size: .8125rem; }
 .cards { display: grid; gap: 1rem; }
+@media (min-width: 110rem) { body { max-width: 104rem; } }
+.all article { content-visibility: auto; contain-intrinsic-size: auto 12rem; max-width: none; } .all article p { margin-bottom: .3rem; }
 article { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; max-width: 48rem; }
 .changes { display: flex; flex-wrap: wrap; gap: .1rem 1.4rem; font: .875rem/1.5 var(--plain); margin: 0 0 .4rem; }
 article dl { display: grid; grid-template-columns: minmax(4.5rem, auto) minmax(0, 1fr); gap: .25rem 1rem; margin: 0; font-size: .9375rem; }
@@ -102,6 +104,7 @@ details { margin: 0 0 1rem; } summary { cursor: pointer; font: .9375rem/1.6 var(
   table { font-size: 7.5pt; width: 100%; }
   th, td, .t, .figures-table .t { min-width: 0; padding-right: .5rem; overflow-wrap: anywhere; } .n { white-space: normal; }
   .figures-table td > div { white-space: normal; } .figures-table tbody th { min-width: 5rem; }
+  .figures-table table { table-layout: fixed; }
   .figures { display: block; } .figures figure { display: inline-block; width: 47%; margin: 0 2% 1rem 0; vertical-align: top; }
   ul.systems { grid-template-columns: 1fr 1fr; }
   h2, h3, h4, caption { break-after: avoid; } p { orphans: 3; widows: 3; } tr, figure, article, li { break-inside: avoid; }

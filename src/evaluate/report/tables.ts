@@ -1,5 +1,5 @@
 import type { MetricStage } from '../metrics/registry.ts';
-import type { ExperimentReport, QuestionReport, SystemReport, TableCell } from './experiment-report.ts';
+import type { ExperimentReport, SystemReport, TableCell } from './experiment-report.ts';
 import { type Html, html } from './html.ts';
 import {
   type Cell,
@@ -11,9 +11,8 @@ import {
   pText,
   rangeText,
   signedText,
-  traceLink,
 } from './parts.ts';
-import { cellFinder, decimalsOf, type Metric, mainMetrics, type Verdict, verdictOf } from './verdict.ts';
+import { cellFinder, decimalsOf, type Metric, type Verdict, verdictOf } from './verdict.ts';
 
 /** A sign and its word: neither needs colour. */
 export const MARKS: Readonly<Record<Verdict, Html>> = {
@@ -104,36 +103,4 @@ export function failedTable({ systems }: ExperimentReport): Html | null {
     ]),
   );
   return rows.length === 0 ? null : dataTable('Questions that failed', ['System', 'Question', 'Code', 'Message'], rows);
-}
-
-export function goldText({ answers }: QuestionReport): Html {
-  if (answers === null) return html`<em>unknown</em>`;
-  if (answers.length === 0) return html`<em>none: declining is right</em>`;
-  return html`${answers.map((answer, i) => html`${i > 0 && html`<span class="or"> or </span>`}${foreignBrief(answer, 300)}`)}`;
-}
-
-type Result = QuestionReport['results'][string];
-
-export const answerText = ({ text, unanswered }: Result, length: number): Html =>
-  unanswered === null ? foreignBrief(text, length) : html`<em>not answered: ${foreign(unanswered)}</em>`;
-
-function resultCell(report: ExperimentReport, metrics: readonly Metric[], result: Result | undefined): Html | null {
-  if (!result) return null;
-  const values = metrics.flatMap(({ name }) => {
-    const value = result.values[name] ?? null;
-    return value === null ? [] : [html`${name} ${numberText(value, decimalsOf(report, name))}`];
-  });
-  return html`<div>${answerText(result, 300)}</div><small class="nums">${values.map((value) => html`${value} · `)}${traceLink(result.trace)}</small>`;
-}
-
-/** Every question with its gold answers and what each system said. */
-export function questionTable(report: ExperimentReport): Html {
-  const metrics = mainMetrics(report);
-  const rows = report.questions.map((question) => [
-    html`<div>${foreignBrief(question.question, 400)}</div><small>${foreign(question.id)}</small>`,
-    goldText(question),
-    ...report.systems.map(({ name }) => resultCell(report, metrics, question.results[name])),
-  ]);
-  const heads = ['Question', 'Gold answers', ...report.systems.map(({ name }) => systemHead(name, report.baseline))];
-  return dataTable('All questions with their answers', heads, rows);
 }
