@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseConfig } from '../../config.ts';
+import { type Config, parseConfig } from '../../config.ts';
 import { DiscernError } from '../../errors.ts';
 import { Id, jsonRows, type Lines } from '../data/json-rows.ts';
 import type { Setting } from './surface.ts';
@@ -44,8 +44,7 @@ export async function readClosedSet(lines: Lines, name: string): Promise<ClosedS
 }
 
 /** What closed-set questions come to under other weights: an answer's score is a sum of parts times weights. */
-export function closedSetSurface(rows: readonly ClosedSetRow[]): ColumnSurface {
-  const base = parseConfig();
+export function closedSetSurface(rows: readonly ClosedSetRow[], base: Config = parseConfig()): ColumnSurface {
   const sums = rows.map(sumsOf);
   // Where the answers of each question begin, and where the last ones end.
   const first = new Int32Array(rows.length + 1);
