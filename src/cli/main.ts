@@ -21,6 +21,7 @@ import { registerRun } from './run.ts';
 import { registerSensitivity } from './sensitivity.ts';
 import { registerSeper } from './seper.ts';
 import { safe } from './terminal.ts';
+import { registerTune } from './tune.ts';
 
 const packageFile = new URL('../../package.json', import.meta.url);
 const { version, description } = JSON.parse(readFileSync(packageFile, 'utf8')) as {
@@ -57,6 +58,7 @@ registerEvalRetrieval(registerEval(program, context), context);
 registerCritics(program, context);
 registerSeper(program, context);
 registerSensitivity(program, context);
+registerTune(program, context);
 registerExport(program, context);
 registerDoctor(program, context);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
