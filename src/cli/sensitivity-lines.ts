@@ -1,6 +1,6 @@
 import { differenceText, intervalText, numberText, percentText, rangeText } from '../evaluate/report/parts.ts';
 import { bySize, coverageText, valueText } from '../evaluate/report/sensitivity-tables.ts';
-import { noiseWords, uniformWords } from '../evaluate/report/sensitivity-words.ts';
+import { boundsText, noiseWords, shareText, uniformWords } from '../evaluate/report/sensitivity-words.ts';
 import type { Compared } from '../evaluate/sensitivity/compared.ts';
 import type { FlipSummary } from '../evaluate/sensitivity/flip-summary.ts';
 import type { SensitivityReport } from '../evaluate/sensitivity/sensitivity.ts';
@@ -64,12 +64,11 @@ function flipLines(options: readonly FlipSummary[]): string[] {
   if (options.length === 0) return [];
   const rows = options.map(({ path, answer, found, never, unknown, near }) => {
     const close = near.find(({ distance }) => distance === 0.05)!;
-    const { atLeast, atMost } = close.answer;
     return [
       path,
-      atLeast === atMost ? percentText(atLeast) : `${percentText(atLeast)} to ${percentText(atMost)}`,
+      shareText(close.answer),
       close.decision === null ? '–' : percentText(close.decision),
-      answer.median === null ? '–' : numberText(answer.median, 3),
+      boundsText(answer.median),
       ...[found, never, unknown].map((number) => numberText(number)),
     ];
   });

@@ -1,7 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Chapter } from '../../src/evaluate/report/html.ts';
 import { sensitivityChapter } from '../../src/evaluate/report/sensitivity-chapter.ts';
-import { droppedWords, noiseWords, uniformWords } from '../../src/evaluate/report/sensitivity-words.ts';
+import {
+  boundsText,
+  droppedWords,
+  noiseWords,
+  shareText,
+  uniformWords,
+} from '../../src/evaluate/report/sensitivity-words.ts';
 import type { CriticSensitivity } from '../../src/evaluate/sensitivity/critics.ts';
 import { type SensitivityReport, sensitivity } from '../../src/evaluate/sensitivity/sensitivity.ts';
 import { unexplained } from './report-numbers.ts';
@@ -59,18 +65,32 @@ describe('what is said of a critic', () => {
     dropped: { ...compared, callsSaved: 0.5, difference: { mean: -0.1, ci95: [-0.2, -0.05], n: 9, p: 0.01 } },
     noise: [0, 0.1, 0.2].map((noise) => ({ ...compared, noise, overAblated: null })),
     verdict: { is: 'gains', upTo: 0.1 },
+    worseFrom: null,
   };
   const said = (verdict: CriticSensitivity['verdict']) => noiseWords({ ...critic, verdict }, 'f1');
 
   it('is how wrong it may be', () => {
     expect(said({ is: 'gains', upTo: 0.1 })).toBe(
-      'f1 is better than with a critic that knows nothing up to 10% of its labels changed; with 20% the two can no longer be told apart for sure.',
+      'f1 is better than with a critic that knows nothing up to 10% of its labels changed; with 20% no gain is shown any more.',
     );
     expect(said({ is: 'gains', upTo: 0 })).toContain('only as recorded; with 10%');
     expect(said({ is: 'gains', upTo: 0.2 })).toContain('at every noise that was tried, up to 20%');
-    expect(said({ is: 'none' })).toContain('no level can be told from a critic that knows nothing');
+    expect(said({ is: 'none' })).toContain('even as recorded it cannot be told from a critic that knows nothing');
     expect(said({ is: 'harms' })).toContain('worse than with a critic that knows nothing');
     expect(said({ is: 'unknown' })).toContain('facts are missing');
+    expect(noiseWords({ ...critic, worseFrom: 0.2 }, 'f1')).toMatch(
+      /With 20% of its labels changed it is worse than one\.$/,
+    );
+    expect(noiseWords({ ...critic, worseFrom: 0, verdict: { is: 'harms' } }, 'f1')).toBe(said({ is: 'harms' }));
+  });
+
+  it('are bounds where facts are missing', () => {
+    expect(boundsText({ atLeast: 0.25, atMost: 0.25 })).toBe('0.250');
+    expect(boundsText({ atLeast: 0.25, atMost: 0.3 })).toBe('0.250 to 0.300');
+    expect(boundsText({ atLeast: 0.25, atMost: null })).toBe('0.250 or more');
+    expect(boundsText({ atLeast: null, atMost: null })).toBe('–');
+    expect(shareText({ atLeast: 0.1, atMost: 0.1 })).toBe('10.0%');
+    expect(shareText({ atLeast: 0.1, atMost: 0.125 })).toBe('10.0% to 12.5%');
   });
 
   it('is what it would be without it, the better way of the metric round', () => {

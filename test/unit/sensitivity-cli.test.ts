@@ -40,11 +40,11 @@ describe('discern sensitivity', () => {
         isUse   knowing nothing  0.000 [0.000, 0.000]     100%      0.00
                 not asked        0.000 [0.000, 0.000]     100%      1.00
         isRel: em is better than with a critic that knows nothing at every noise that was tried, up to 20% of its labels changed. Knowing nothing it drops every passage: an even chance is not above the threshold.
-        isSup: no level can be told from a critic that knows nothing on these questions: em shows no gain from it, even as recorded.
-        isUse: no level can be told from a critic that knows nothing on these questions: em shows no gain from it, even as recorded.
+        isSup: em shows no gain from it on these questions: even as recorded it cannot be told from a critic that knows nothing.
+        isUse: em shows no gain from it on these questions: even as recorded it cannot be told from a critic that knows nothing.
 
         option moved alone  recorded  no difference shown  largest at  difference               coverage
-        isRel.threshold     0.50      [0, 0.50]            1           −1.000 [−1.000, −1.000]  50% to 100%
+        isRel.threshold     0.50      [0.50, 0.50]         1           −1.000 [−1.000, −1.000]  50% to 100%
         rerank.topN         5         [5, 10]              1           −1.000 [−1.000, −1.000]  100%
         weights.isRel       1         [0, 3]               –           –                        100%
         weights.isSup       1         [0, 3]               –           –                        100%
@@ -53,7 +53,7 @@ describe('discern sensitivity', () => {
         beam.maxSegments    1         [1, 8]               –           –                        100%
 
         distance to another answer  answers within 0.05  decisions  median of answers  change  never  not known
-        isRel.threshold             0.0%                 0.0%       –                  4       0      4
+        isRel.threshold             0.0%                 0.0%       0.200 to 0.300     4       0      4
         weights.isRel               0.0%                 –          –                  0       8      0
         weights.isSup               0.0%                 –          –                  0       8      0
         weights.isUse               0.0%                 –          –                  0       8      0

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { summariseFlips } from '../../src/evaluate/sensitivity/flip-summary.ts';
-import { type Flip, nextBelow, thresholdFlip, weightFlip, wordsOf } from '../../src/evaluate/sensitivity/flips.ts';
+import {
+  createChanges,
+  type Flip,
+  nextBelow,
+  thresholdFlip,
+  weightFlip,
+  wordsOf,
+} from '../../src/evaluate/sensitivity/flips.ts';
 import { rangeOf } from '../../src/evaluate/sensitivity/ranges.ts';
 import type { RecordedQuestion } from '../../src/evaluate/tune/replay-surface.ts';
 import { prepareReplay } from '../../src/replay/prepared.ts';
@@ -14,7 +21,7 @@ import { recorded, widely } from './sensitivity-fixtures.ts';
 async function flipOf({ trace }: Pick<RecordedQuestion, 'trace'>, path: string): Promise<Flip> {
   const replayer = prepareReplay(trace);
   const find = path.startsWith('weights.') ? weightFlip : thresholdFlip;
-  return find(replayer, await replayer.answer(), rangeOf(path, trace)!);
+  return find(replayer, await replayer.answer(), rangeOf(path, trace)!, createChanges());
 }
 
 const A = 'Alpha was first.';
@@ -153,18 +160,24 @@ describe('a summary of distances', () => {
   it('counts what is found, and bounds what is not known', () => {
     const summary = summariseFlips('isRel.threshold', 0.5, [found(0.04), found(0.2), never, unknown(0.07)], false);
     expect(summary).toMatchObject({ questions: 4, compared: 3, found: 2, never: 1, unknown: 1 });
-    expect(summary.decision).toEqual({ lower: 0.02, median: 0.1, upper: 0.3 });
-    // Sorted: 0.04, then 0.07.. (unknown) or 0.2, then infinity.
-    expect(summary.answer).toEqual({ lower: 0.04, median: null, upper: null });
+    const exactly = (value: number | null) => ({ atLeast: value, atMost: value });
+    expect(summary.decision).toEqual({ lower: exactly(0.02), median: exactly(0.1), upper: exactly(0.3) });
+    // At least 0.04, 0.07, 0.2, infinity; at most 0.04, 0.2, infinity, infinity.
+    expect(summary.answer).toEqual({
+      lower: exactly(0.04),
+      median: { atLeast: 0.07, atMost: 0.2 },
+      upper: { atLeast: 0.2, atMost: null },
+    });
     const at = (distance: number) => summary.near.find((one) => one.distance === distance)!;
     expect(at(0.05)).toEqual({ distance: 0.05, decision: 0.25, answer: { atLeast: 0.25, atMost: 0.25 } });
     expect(at(0.1)).toEqual({ distance: 0.1, decision: 0.5, answer: { atLeast: 0.25, atMost: 0.5 } });
     expect(at(1)).toEqual({ distance: 1, decision: 0.75, answer: { atLeast: 0.5, atMost: 0.75 } });
   });
 
-  it('has a median where what is unknown lies behind it', () => {
-    const summary = summariseFlips('weights.isSup', 1, [found(0.04), found(0.2), unknown(0.5)], true);
-    expect(summary.answer).toEqual({ lower: 0.04, median: 0.2, upper: null });
+  it('has exact quartiles where what is unknown lies behind them', () => {
+    const summary = summariseFlips('weights.isSup', 1, [found(0.04), found(0.2), unknown(0.5), never], true);
+    expect(summary.answer.median).toEqual({ atLeast: 0.2, atMost: 0.2 });
+    expect(summary.answer.upper).toEqual({ atLeast: 0.5, atMost: null });
     expect(summary).toMatchObject({ compared: null });
     expect(summary.near[0]!.decision).toBeNull();
   });

@@ -129,7 +129,8 @@ describe('sensitivity', () => {
     expect(at(0.4)).toMatchObject({ coverage: 1, value: { mean: 1, n: 8 }, callsSaved: 0 });
     // At 0.8 nothing is relevant enough, and without evidence nothing is generated and judged: two calls less.
     expect(at(0.8)).toMatchObject({ coverage: 1, value: { mean: 0 }, difference: { mean: -1, n: 8 }, callsSaved: 3 });
-    expect(sweep.alike).toEqual([0, 0.7]);
+    // Where half of the questions are missing, nothing is said.
+    expect(sweep.alike).toEqual([0.3, 0.7]);
     expect(sweep.largest).toBe(0.8);
     expect(report.idle.critics).toEqual([{ kind: 'retrieve', reason: 'retrieve.mode is always' }]);
   });
@@ -153,7 +154,7 @@ describe('sensitivity', () => {
     expect(noise[2]).toMatchObject({ coverage: 1, value: { mean: 0 }, overAblated: { mean: 0 } });
     expect(noise[1]!.value!.mean).toBeGreaterThan(0);
     expect(noise[1]!.value!.mean).toBeLessThan(1);
-    expect(of('isRel').verdict).toEqual({ is: 'gains', upTo: 0.5 });
+    expect(of('isRel')).toMatchObject({ verdict: { is: 'gains', upTo: 0.5 }, worseFrom: null });
   });
 
   it('says when a critic does harm, and when facts are missing to tell', async () => {
@@ -225,6 +226,16 @@ describe('sensitivity', () => {
       ['weights.isSup', 0, 2, 1],
     ]);
     expect(less.critics).toEqual(one.critics);
+  });
+
+  it('takes no rounding of a mean of draws for a difference', async () => {
+    // F1 6/7 whatever isUse says.
+    const all = (await questions(false)).map((one) => ({ ...one, gold: { ...one.gold, answers: [`${A} Really.`] } }));
+    const report = await sensitivity(all, { metric: 'f1', over: [], noise: [0.5], seeds: 5 });
+    const isUse = report.critics.find(({ kind }) => kind === 'isUse')!;
+    expect(report.base.value!.mean).toBeCloseTo(6 / 7, 12);
+    expect(isUse.noise.map(({ overAblated }) => overAblated)).toMatchObject([{ mean: 0 }, { mean: 0, ci95: [0, 0] }]);
+    expect(isUse.verdict).toEqual({ is: 'none' });
   });
 
   it('is JSON as it stands', async () => {

@@ -5,12 +5,12 @@ import { type Chapter, type Html, html } from './html.ts';
 import { dataTable, foreignBrief, intervalText, numberText, percentText, plural } from './parts.ts';
 import { flipChart, noiseCharts, sweepCharts } from './sensitivity-charts.ts';
 import { criticsTable, noiseTables, pointTables, sweepsTable, valueText } from './sensitivity-tables.ts';
-import { droppedWords, noiseWords, uniformWords } from './sensitivity-words.ts';
+import { boundsText, droppedWords, noiseWords, shareText, uniformWords } from './sensitivity-words.ts';
 
 /** Questions that are listed by name. */
 const LISTED = 12;
 
-function intro({ base, metric }: SensitivityReport): Html {
+function intro({ base, metric, leastCoverage }: SensitivityReport): Html {
   const all = base.replayed === base.questions;
   return html`<p>How wrong may a critic be, and how exact must a threshold be, before the end result suffers? Each question
 was answered again from recorded facts, without models, with one thing changed at a time and all else as recorded.
@@ -18,8 +18,10 @@ ${plural(base.questions, 'question')}${!all && html`, of which ${numberText(base
 ${metric.name} as recorded ${intervalText(base.value)}${base.calls !== null && html`, with ${numberText(base.calls, 2)} calls to models a question`}.</p>
 <p class="fine">Differences are to the recorded settings on the same questions, with their 95% intervals, not corrected for
 their number; ${metric.better} is better. Where a change asks for facts that were not recorded, the question is left out
-and counted: coverage is the share that is left, and nothing is estimated. A value that looks better here is no tuned
-value: it was chosen on the questions that it is measured on.</p>`;
+and counted: coverage is the share that is left, and nothing is estimated. Those that are left are the ones that the change
+hardly touches, so a small difference says little where coverage is low; below ${percentText(leastCoverage, 0)} nothing is said to
+make no difference. A value that looks better here is no tuned value: it was chosen on the questions that it is measured
+on.</p>`;
 }
 
 async function optionsPart(report: SensitivityReport): Promise<Html> {
@@ -47,17 +49,13 @@ ${await noiseCharts(report)}
 ${noiseTables(report)}`;
 }
 
-/** `3.0%`, or `3.0% to 5.0%` where facts are missing to tell. */
-const boundsText = ({ atLeast, atMost }: { readonly atLeast: number; readonly atMost: number }): string =>
-  atLeast === atMost ? percentText(atLeast) : `${percentText(atLeast)} to ${percentText(atMost)}`;
-
 function flipRow(summary: FlipSummary): (string | number | null)[] {
   const { path, base, compared, decision, answer, found, never, unknown, near } = summary;
   const close = near.find(({ distance }) => distance === 0.05)!;
   return [
-    ...[path, valueText(base), compared, decision?.median ?? null],
-    ...[close.decision === null ? null : percentText(close.decision), boundsText(close.answer)],
-    ...[answer.lower, answer.median, found, never, unknown],
+    ...[path, valueText(base), compared, decision && boundsText(decision.median)],
+    ...[close.decision === null ? null : percentText(close.decision), shareText(close.answer)],
+    ...[boundsText(answer.lower), boundsText(answer.median), found, never, unknown],
   ];
 }
 

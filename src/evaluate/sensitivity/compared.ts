@@ -47,7 +47,16 @@ export type Finding = 'better' | 'worse' | 'none';
 export function findingOf(difference: PairedDifference | null, better: 'higher' | 'lower'): Finding {
   if (difference === null) return 'none';
   const [low, high] = difference.ci95;
-  if (low > 0) return better === 'higher' ? 'better' : 'worse';
-  if (high < 0) return better === 'higher' ? 'worse' : 'better';
+  if (low > ROUNDING) return better === 'higher' ? 'better' : 'worse';
+  if (high < -ROUNDING) return better === 'higher' ? 'worse' : 'better';
   return 'none';
 }
+
+/** Sums of the same numbers in another order differ by less. */
+const ROUNDING = 1e-12;
+
+/**
+ * With a smaller share of questions, nothing is said to make no difference: those that are left are the ones that a change
+ * hardly touches, since it leads the others to where nothing was recorded.
+ */
+export const COVERED = 0.9;

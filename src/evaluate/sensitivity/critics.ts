@@ -7,7 +7,7 @@ import { type PairedDifference, pairedDifference } from '../metrics/paired.ts';
 import type { AnswerMetric } from '../metrics/registry.ts';
 import type { RecordedQuestion } from '../tune/replay-surface.ts';
 import type { Outcome } from '../tune/surface.ts';
-import { type Compared, compareOutcomes, findingOf, valuesOf } from './compared.ts';
+import { COVERED, type Compared, compareOutcomes, findingOf, valuesOf } from './compared.ts';
 import { ablated, corrupted, countCritiques, drawSlips, dropped, type Slip } from './corrupt.ts';
 
 export interface NoisePoint extends Compared {
@@ -25,7 +25,7 @@ export type NoiseVerdict =
   | { readonly is: 'none' }
   /** As recorded it is worse than one that knows nothing. */
   | { readonly is: 'harms' }
-  /** Facts are missing to compare the two. */
+  /** Facts are missing to compare the two on nearly all questions. */
   | { readonly is: 'unknown' };
 
 /** What becomes of the answers when one critic knows nothing, errs, or is not asked. */
@@ -40,6 +40,8 @@ export interface CriticSensitivity {
   readonly dropped: Compared;
   readonly noise: readonly NoisePoint[];
   readonly verdict: NoiseVerdict;
+  /** From this noise on it is worse than one that knows nothing, at every level that was tried; null where at none. */
+  readonly worseFrom: number | null;
 }
 
 export interface CriticOptions {
@@ -100,14 +102,16 @@ export async function criticSensitivity(
     };
   });
   const traces = questions.map(({ trace }) => trace);
+  const measured = compareOutcomes(before, uniform, seed);
   return {
     kind,
     critics: [...new Set(traces.flatMap(({ backends }) => backends[`critic.${kind}`] ?? []))],
     critiques: traces.reduce((sum, trace) => sum + countCritiques(trace, kind), 0),
-    ablated: { ...compareOutcomes(before, uniform, seed), passes: uniformPasses(kind, traces[0]!) },
+    ablated: { ...measured, passes: uniformPasses(kind, traces[0]!) },
     dropped: compareOutcomes(before, without, seed),
     noise: points,
-    verdict: verdictOf(points, metric.better),
+    verdict: verdictOf(points, measured, metric.better),
+    worseFrom: worseFrom(points, metric.better),
   };
 }
 
@@ -154,13 +158,14 @@ async function noisyOutcomes(
 
 const slipsBelow = (slips: readonly Slip[], noise: number): number => slips.filter(({ below }) => below < noise).length;
 
-/** The mean of what was replayed; null where nothing was. */
+/** The mean of what was replayed; null where nothing was. Exactly the value where all draws have it. */
 function meanOutcome(outcomes: readonly (Outcome | null)[]): Outcome | null {
   const known = outcomes.filter((outcome) => outcome !== null);
   if (known.length === 0) return null;
   const mean = (of: (outcome: Outcome) => number | null): number | null => {
-    const values = known.flatMap((outcome) => of(outcome) ?? []);
-    return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+    const [first = null, ...others] = known.flatMap((outcome) => of(outcome) ?? []);
+    if (first === null) return null;
+    return first + others.reduce((sum, value) => sum + (value - first), 0) / (others.length + 1);
   };
   const cost = (name: keyof Outcome['cost']) => mean((outcome) => outcome.cost[name])!;
   return {
@@ -169,10 +174,15 @@ function meanOutcome(outcomes: readonly (Outcome | null)[]): Outcome | null {
   };
 }
 
-function verdictOf(points: readonly NoisePoint[], better: AnswerMetric['better']): NoiseVerdict {
-  if (points[0]?.overAblated == null) return { is: 'unknown' };
-  if (findingOf(points[0].overAblated, better) === 'worse') return { is: 'harms' };
-  const lost = points.findIndex(({ overAblated }) => findingOf(overAblated, better) !== 'better');
-  if (lost === 0) return { is: 'none' };
+function verdictOf(points: readonly NoisePoint[], uniform: Compared, better: AnswerMetric['better']): NoiseVerdict {
+  const findings = points.map(({ overAblated }) => findingOf(overAblated, better));
+  if (findings[0] === 'worse') return { is: 'harms' };
+  const lost = findings.findIndex((finding) => finding !== 'better');
+  if (lost === 0) return { is: uniform.coverage < COVERED ? 'unknown' : 'none' };
   return { is: 'gains', upTo: points[lost < 0 ? points.length - 1 : lost - 1]!.noise };
+}
+
+function worseFrom(points: readonly NoisePoint[], better: AnswerMetric['better']): number | null {
+  const last = points.findLastIndex(({ overAblated }) => findingOf(overAblated, better) !== 'worse');
+  return points[last + 1]?.noise ?? null;
 }

@@ -3,11 +3,17 @@ import type { Flip } from './flips.ts';
 /** Distances at which shares are told. */
 export const NEAR = [0.01, 0.05, 0.1, 0.25, 0.5, 1] as const;
 
-/** Quartiles over questions; null where the question that it falls on never changes, or facts are missing to tell. */
+/** A number that lies between two; null: beyond everything that was looked at, which an answer that never changes is. */
+export interface Bounds {
+  readonly atLeast: number | null;
+  readonly atMost: number | null;
+}
+
+/** Over questions, by the nearest rank. The bounds differ where facts are missing to tell. */
 export interface Quartiles {
-  readonly lower: number | null;
-  readonly median: number | null;
-  readonly upper: number | null;
+  readonly lower: Bounds;
+  readonly median: Bounds;
+  readonly upper: Bounds;
 }
 
 /** How near the questions are to another answer, by one option. */
@@ -35,12 +41,13 @@ export interface FlipSummary {
   }[];
 }
 
-/** Of values that are known to lie between two bounds: null where the quartile depends on where, or is infinite. */
+/** Of values that are known to lie between two numbers. */
 function quartilesOf(least: readonly number[], most: readonly number[] = least): Quartiles {
-  const [low, high] = [least, most].map((values) => [...values].sort((a, b) => a - b)) as [number[], number[]];
-  const at = (share: number): number | null => {
-    const rank = Math.max(0, Math.ceil(share * low.length) - 1);
-    return low[rank] === high[rank] && Number.isFinite(low[rank]) ? low[rank]! : null;
+  const sorted = [least, most].map((values) => [...values].sort((a, b) => a - b));
+  const at = (share: number): Bounds => {
+    const rank = Math.max(0, Math.ceil(share * least.length) - 1);
+    const [atLeast, atMost] = sorted.map((values) => (Number.isFinite(values[rank]) ? values[rank]! : null));
+    return { atLeast: atLeast!, atMost: atMost! };
   };
   return { lower: at(0.25), median: at(0.5), upper: at(0.75) };
 }

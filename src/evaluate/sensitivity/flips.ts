@@ -1,3 +1,4 @@
+import type { ConfigInput } from '../../config.ts';
 import { DiscernError } from '../../errors.ts';
 import type { Replayer } from '../../replay/prepared.ts';
 import { plainText } from '../../stages/answer.ts';
@@ -23,10 +24,23 @@ export interface Flip {
 /** The words of an answer; null where it was declined. */
 export const wordsOf = (answer: Answer): string | null => (answer.unanswered === null ? plainText(answer) : null);
 
-/** The answer under a value of an option; null where facts are missing. */
-async function answerAt(replayer: Replayer, path: string, value: number): Promise<Answer | null> {
+/** What a value of an option changes. The same object for the same value: a replay parses it once. */
+export type ChangeAt = (path: string, value: number) => ConfigInput;
+
+export function createChanges(): ChangeAt {
+  const known = new Map<string, ConfigInput>();
+  return (path, value) => {
+    const name = `${path} ${value}`;
+    const change = known.get(name) ?? changeOf({ [path]: value });
+    known.set(name, change);
+    return change;
+  };
+}
+
+/** The answer with a change; null where facts are missing. */
+async function answerWith(replayer: Replayer, change: ConfigInput): Promise<Answer | null> {
   try {
-    return await replayer.answer(changeOf({ [path]: value }));
+    return await replayer.answer(change);
   } catch (error) {
     if (DiscernError.is(error, 'REPLAY_FACT_MISSING')) return null;
     throw error;
@@ -88,7 +102,12 @@ interface Side {
  * first, and the values compared there are walked on from. Where the gate stops sampling early, a change that depends on
  * how many samples it drew may be passed over.
  */
-export async function thresholdFlip(replayer: Replayer, base: Answer, range: OptionRange): Promise<Flip> {
+export async function thresholdFlip(
+  replayer: Replayer,
+  base: Answer,
+  range: OptionRange,
+  changeAt: ChangeAt,
+): Promise<Flip> {
   const path = range.path as ThresholdPath;
   const start = range.base!;
   const undecided = undecidedValues(replayer.trace);
@@ -123,7 +142,7 @@ export async function thresholdFlip(replayer: Replayer, base: Answer, range: Opt
     if (nearest === undefined || nearest.distance > missing)
       return { decision, answer: missing === Number.POSITIVE_INFINITY ? { is: 'never' } : unknown(missing) };
     const { side, stop, distance } = nearest;
-    const answer = await answerAt(replayer, path, stop);
+    const answer = await answerWith(replayer, changeAt(path, stop));
     if (answer === null) side.blocked = distance;
     else if (wordsOf(answer) !== same) return { decision, answer: { is: 'found', distance, at: stop } };
     else Object.assign(side, { at: stop, stops: stopsOf(answer, side.direction) });
@@ -146,12 +165,17 @@ const TOLERANCE = 0.005;
  * The nearest value of a weight at which the answer is seen to change: both sides are searched in even steps, and the
  * first step that changes it is halved down to the tolerance. A change that is undone within one step is not seen.
  */
-export async function weightFlip(replayer: Replayer, base: Answer, range: OptionRange): Promise<Flip> {
+export async function weightFlip(
+  replayer: Replayer,
+  base: Answer,
+  range: OptionRange,
+  changeAt: ChangeAt,
+): Promise<Flip> {
   const start = range.base!;
   const same = wordsOf(base);
   const step = Math.max(range.high - start, start - range.low) / STEPS;
   const changesAt = async (value: number): Promise<boolean | null> => {
-    const answer = await answerAt(replayer, range.path, value);
+    const answer = await answerWith(replayer, changeAt(range.path, value));
     return answer === null ? null : wordsOf(answer) !== same;
   };
   const searchSide = async (direction: 1 | -1, most: number): Promise<AnswerFlip> => {

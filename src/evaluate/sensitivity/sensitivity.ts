@@ -5,10 +5,10 @@ import { requireOneConfig } from '../data/match.ts';
 import type { MeanInterval } from '../metrics/mean.ts';
 import { type AnswerMetric, answerMetric } from '../metrics/registry.ts';
 import { type RecordedQuestion, replaySurface } from '../tune/replay-surface.ts';
-import { compareOutcomes } from './compared.ts';
+import { COVERED, compareOutcomes } from './compared.ts';
 import { type CriticSensitivity, criticSensitivity, usedKinds } from './critics.ts';
 import { type FlipSummary, summariseFlips } from './flip-summary.ts';
-import { type Flip, isThreshold, thresholdFlip, weightFlip } from './flips.ts';
+import { createChanges, type Flip, isThreshold, thresholdFlip, weightFlip } from './flips.ts';
 import { type OptionRange, usedRanges } from './ranges.ts';
 import { type Sweep, sweepOption } from './sweeps.ts';
 
@@ -42,6 +42,8 @@ export interface SensitivityReport {
   readonly metric: Omit<AnswerMetric, 'of'>;
   readonly seed: number;
   readonly seeds: number;
+  /** Below this coverage nothing is said to make no difference. */
+  readonly leastCoverage: number;
   /** As recorded: questions, those that replay, the mean of the metric and of calls to models. */
   readonly base: {
     readonly questions: number;
@@ -97,7 +99,7 @@ export async function sensitivity(
     critics.push(await criticSensitivity(questions, kind, before, { metric, seed, noise, seeds, signal }));
   }
   return {
-    ...{ version: 1, metric: described, seed, seeds },
+    ...{ version: 1, metric: described, seed, seeds, leastCoverage: COVERED },
     base: {
       ...{ questions: questions.length, replayed: before.filter((outcome) => outcome !== null).length },
       ...{ value: base.value, calls: base.calls },
@@ -113,6 +115,7 @@ async function questionFlips(
   { signal, onProgress = () => {} }: SensitivityOptions,
 ): Promise<SensitivityReport['flips']> {
   const looked = ranges.filter(({ path, base }) => base !== null && (isThreshold(path) || WEIGHTS.includes(path)));
+  const changeAt = createChanges();
   const found: QuestionFlips[] = [];
   for (const [i, { trace, gold }] of questions.entries()) {
     throwIfAborted(signal);
@@ -125,7 +128,7 @@ async function questionFlips(
     if (base === null) continue;
     const flips: Record<string, Flip> = {};
     for (const range of looked)
-      flips[range.path] = await (isThreshold(range.path) ? thresholdFlip : weightFlip)(replayer, base, range);
+      flips[range.path] = await (isThreshold(range.path) ? thresholdFlip : weightFlip)(replayer, base, range, changeAt);
     found.push({ id: gold.id, question: gold.question, flips });
   }
   const summarised = found.length === 0 ? [] : looked;

@@ -1,6 +1,6 @@
 import type { AnswerMetric } from '../metrics/registry.ts';
 import type { Outcome, Surface } from '../tune/surface.ts';
-import { type Compared, compareOutcomes, findingOf } from './compared.ts';
+import { COVERED, type Compared, compareOutcomes, findingOf } from './compared.ts';
 import type { OptionRange } from './ranges.ts';
 
 export interface SweepPoint extends Compared {
@@ -12,8 +12,8 @@ export interface Sweep extends OptionRange {
   /** By rising value; the recorded value is one of them where it is a number. */
   readonly points: readonly SweepPoint[];
   /**
-   * The values around the recorded one, without a gap, at which the paired interval holds 0; null where the option was
-   * off. It says what these questions cannot tell apart, not that there is no difference.
+   * The values around the recorded one, without a gap, at which the paired interval holds 0 over nearly all questions; null
+   * where the option was off. It says what these questions cannot tell apart, not that there is no difference.
    */
   readonly alike: readonly [low: number, high: number] | null;
   /** The value with the largest mean difference, whichever way; null where there is none but 0. */
@@ -64,7 +64,8 @@ function alikeAround(
   if (from < 0) return null;
   const isAlike = (i: number): boolean => {
     const point = points[i];
-    return point !== undefined && point.difference !== null && findingOf(point.difference, better) === 'none';
+    if (point === undefined || point.difference === null || point.coverage < COVERED) return false;
+    return findingOf(point.difference, better) === 'none';
   };
   let [low, high] = [from, from];
   while (isAlike(low - 1)) low -= 1;
