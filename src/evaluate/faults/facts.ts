@@ -133,15 +133,15 @@ export interface ComparedModels {
   readonly unchecked: ReadonlySet<string>;
 }
 
-/** A critic that changed for one kind of token is not believed to be the same for another. */
+/** Of a critic that was asked too little about one kind of token, what it said of another kind tells. */
 export function comparedModels(rows: readonly BackendChange[]): ComparedModels {
   const names = (wanted: (row: BackendChange) => boolean) =>
     new Set(rows.filter(wanted).map(({ role, backend, kind }) => `${role} ${backend} ${kind ?? ''}`));
-  const others = rows.filter(({ status }) => status === 'changed');
-  const isDoubtful = ({ status, role, backend }: BackendChange) =>
-    status === 'unknown' && others.some((row) => row.role === role && row.backend === backend);
+  const hasOther = ({ role, backend }: BackendChange, status: BackendChange['status']) =>
+    rows.some((row) => row.role === role && row.backend === backend && row.status === status);
+  const isUnknown = ({ status }: BackendChange) => status === 'unknown';
   return {
-    changed: names((row) => row.status === 'changed' || isDoubtful(row)),
-    unchecked: names((row) => row.status === 'unknown' && !isDoubtful(row)),
+    changed: names((row) => row.status === 'changed' || (isUnknown(row) && hasOther(row, 'changed'))),
+    unchecked: names((row) => isUnknown(row) && !hasOther(row, 'changed') && !hasOther(row, 'unchanged')),
   };
 }
