@@ -6,17 +6,21 @@ import { questionKey } from '../../src/evaluate/retrieval-data.ts';
 
 const SHARES = { train: 0.8, dev: 0.1, test: 0.1 };
 const example = (question: string, ...docIds: readonly string[]): Placed => ({
-  ...{ question, docIds },
-  texts: docIds.map((docId) => `This is what stands in document ${docId}.`),
+  question,
+  parts: docIds.map((docId) => ({ docIds: [docId], text: `This is what stands in document ${docId}.` })),
 });
 
 /** Examples of up to 20 questions and 20 documents, some of which hold the same text. */
 const examples = fc.array(
-  fc.record({ question: fc.nat(20), docs: fc.array(fc.nat(20), { maxLength: 2 }), shared: fc.nat(8) }).map(
+  fc.record({ question: fc.nat(20), docs: fc.array(fc.nat(20), { maxLength: 2 }), shared: fc.nat(4) }).map(
     ({ question, docs, shared }): Placed => ({
       question: `Question ${question}?`,
-      docIds: docs.map((doc) => `doc${doc}`),
-      texts: docs.map((doc) => (shared === 0 ? 'A text that many documents hold.' : `The text of the document ${doc}`)),
+      parts: docs.map((doc) => ({
+        docIds: [`doc${doc}`],
+        text: [`The text of the document ${doc}`, 'A text that many documents hold.', null][
+          shared === 4 ? 1 : shared % 3 === 0 ? 0 : 2
+        ]!,
+      })),
     }),
   ),
   { maxLength: 60 },
@@ -41,8 +45,8 @@ describe('a split by documents', () => {
       fc.property(examples, fc.nat(), (all, seed) => {
         const { of } = splitByDocument(all, { shares: SHARES, seed, cut });
         for (const keys of [
-          (one: Placed) => one.docIds,
-          (one: Placed) => one.texts,
+          (one: Placed) => one.parts.flatMap(({ docIds }) => docIds),
+          (one: Placed) => one.parts.flatMap(({ text }) => text ?? []),
           (one: Placed) => [questionKey(one.question)],
         ])
           for (const [key, sides] of sidesBy(all, of, keys)) expect([key, sides.size]).toEqual([key, 1]);
@@ -65,7 +69,7 @@ describe('a split by documents', () => {
   it('keeps together what shares a document, a question or a text', () => {
     const all = [
       ...[example('a?', 'x'), example('b?', 'x', 'y'), example('B', 'z'), example('c?', 'w'), example('d?')],
-      { question: 'e?', docIds: ['v'], texts: ['This is what stands in document W!'] },
+      { question: 'e?', parts: [{ docIds: ['v'], text: 'This is what stands in document W!' }] },
     ];
     const split = splitByDocument(all, { shares: SHARES, seed: 1, cut: false });
     expect(split.groups).toBe(3); // {a, b, x, y, z}, {c, e, w, v}, {d}

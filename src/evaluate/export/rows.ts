@@ -52,15 +52,20 @@ export const leakableOf = ({ request }: AskedRequest): Leakable => ({
 });
 
 export const placedOf = ({ request, docIds }: AskedRequest): Placed => ({
-  ...{ question: request.question, docIds },
-  texts: 'passage' in request ? [request.passage.text] : [],
+  question: request.question,
+  parts:
+    'passage' in request
+      ? [{ docIds: [...docIds], text: request.passage.text }]
+      : [...docIds].map((docId) => ({ docIds: [docId], text: null })),
 });
 
 /** What an answer holds: its question, its passages, and what was written from them. */
 export function answerTexts({ question, segments }: RecordedAnswer): Leakable & Placed {
   const passages = segments.flatMap(({ passage }) => passage ?? []);
   return {
-    ...{ question, docIds: passages.map(({ docId }) => docId), texts: passages.map(({ text }) => text) },
+    question,
+    parts: passages.map(({ docId, text }) => ({ docIds: [docId], text })),
+    texts: passages.map(({ text }) => text),
     written: segments.map(({ text }) => text),
   };
 }

@@ -7,9 +7,12 @@ export type Split = (typeof SPLITS)[number];
 /** What an example holds of others. */
 export interface Placed {
   readonly question: string;
-  readonly docIds: Iterable<string>;
-  /** Texts of its passages. */
-  readonly texts: readonly string[];
+  readonly parts: readonly {
+    /** Documents that the text stands in. */
+    readonly docIds: readonly string[];
+    /** Of a passage; null: it was only written from these documents. */
+    readonly text: string | null;
+  }[];
 }
 
 export interface SplitOptions {
@@ -17,8 +20,8 @@ export interface SplitOptions {
   readonly shares: Readonly<Partial<Record<Split, number>>>;
   readonly seed: number;
   /**
-   * False: what shares a document or a question stays together, however much that is. True: documents are dealt out by
-   * themselves, each question goes where most of its examples are, and its examples of other documents are left out.
+   * False: what shares a document or a question stays together, however much that is. True: each question goes with the
+   * document that most of its examples are of, and its examples of documents on other sides are left out.
    */
   readonly cut: boolean;
 }
@@ -37,12 +40,9 @@ export function splitByDocument(examples: readonly Placed[], { shares, seed, cut
   const whole = unionFind();
   const parts = cut ? unionFind() : whole;
   for (const example of examples) {
-    const [question, ...documents] = nodesOf(example);
-    whole.join([question!, ...documents]);
-    if (cut) {
-      parts.join(documents);
-      parts.join([question!]);
-    }
+    const { question, documents } = nodesOf(example);
+    whole.join([question, ...documents.flat()]);
+    if (cut) for (const nodes of [[question], ...documents]) parts.join(nodes);
   }
   const weights = weigh(examples, whole);
   const sides = new Map<string, Split>();
@@ -52,7 +52,8 @@ export function splitByDocument(examples: readonly Placed[], { shares, seed, cut
     groups: weights.size,
     largest: examples.length === 0 ? 0 : Math.max(...weights.values()) / examples.length,
     of(example) {
-      const found = new Set(nodesOf(example).map((node) => sides.get(parts.root(node))));
+      const { question, documents } = nodesOf(example);
+      const found = new Set([question, ...documents.flat()].map((node) => sides.get(parts.root(node))));
       const [side] = found;
       return found.size === 1 && side !== undefined ? side : null;
     },
@@ -61,7 +62,10 @@ export function splitByDocument(examples: readonly Placed[], { shares, seed, cut
 
 type Dealing = Pick<SplitOptions, 'shares' | 'seed'>;
 
-/** Each group as a whole, the largest first, to the side that lacks most. */
+/**
+ * Each group as a whole, those of the largest size first, so that each side gets its part of the large ones: to the side
+ * that is least filled among those that have room for it, else to the one that lacks most.
+ */
 function deal(
   groups: UnionFind,
   weights: ReadonlyMap<string, number>,
@@ -70,22 +74,30 @@ function deal(
 ): void {
   const next = seededRandom(seed);
   const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
-  const lacking = new Map(SPLITS.flatMap((split) => (shares[split] ? [[split, shares[split] * total] as const] : [])));
+  const rooms = SPLITS.flatMap((split) => (shares[split] ? [{ split, size: shares[split] * total, taken: 0 }] : []));
+  type Room = (typeof rooms)[number];
+  const best = (of: readonly Room[], value: (room: Room) => number): Room | null =>
+    of.reduce<Room | null>((most, one) => (most === null || value(one) > value(most) ? one : most), null);
   const order = [...weights]
     .map(([root, weight]) => ({ root, weight, name: groups.name(root) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((group) => ({ ...group, drawn: next() }))
-    .sort((a, b) => b.weight - a.weight || a.drawn - b.drawn);
+    .sort((a, b) => magnitude(b.weight) - magnitude(a.weight) || a.drawn - b.drawn);
   for (const { root, weight } of order) {
-    const [side] = [...lacking].reduce((most, one) => (one[1] > most[1] ? one : most));
-    sides.set(root, side);
-    lacking.set(side, lacking.get(side)! - weight);
+    const open = rooms.filter(({ size, taken }) => taken + weight <= size + 1e-9);
+    const room = best(open, ({ size, taken }) => -taken / size) ?? best(rooms, ({ size, taken }) => size - taken);
+    sides.set(root, room!.split);
+    room!.taken += weight;
   }
 }
 
+/** Sizes that differ less than twofold count as one, so that the seed decides between them. */
+const magnitude = (weight: number): number => Math.floor(Math.log2(weight));
+
 /**
- * Documents first; then each question to the side of most of its examples, the smaller one of equals, or, without a
- * document, as one of its own.
+ * Documents are dealt out, each together with the questions that most of whose examples are of it; questions without a
+ * document by themselves. A document that no question is mostly about goes where most of its examples are, and, of
+ * equals, to the smallest side.
  */
 function dealDocuments(
   examples: readonly Placed[],
@@ -93,35 +105,51 @@ function dealDocuments(
   sides: Map<string, Split>,
   dealing: Dealing,
 ): void {
-  const documents = new Map<string, number>();
-  const questions = new Map<string, string[]>();
+  // By question, how many of its examples are of each document.
+  const questions = new Map<string, { examples: number; readonly documents: Map<string, number> }>();
   for (const example of examples) {
-    const [question, ...nodes] = nodesOf(example);
-    const roots = [...new Set(nodes.map(parts.root))];
-    const root = parts.root(question!);
-    const near = questions.get(root) ?? [];
-    near.push(...roots);
-    questions.set(root, near);
-    for (const one of roots) documents.set(one, (documents.get(one) ?? 0) + 1);
+    const { question, documents } = nodesOf(example);
+    const root = parts.root(question);
+    const known = questions.get(root) ?? { examples: 0, documents: new Map<string, number>() };
+    known.examples += 1;
+    for (const one of new Set(documents.flat().map(parts.root)))
+      known.documents.set(one, (known.documents.get(one) ?? 0) + 1);
+    questions.set(root, known);
   }
-  deal(parts, documents, sides, dealing);
-  const alone = new Map<string, number>();
-  const rarest = SPLITS.filter((split) => dealing.shares[split] !== undefined).sort(
-    (a, b) => dealing.shares[a]! - dealing.shares[b]!,
-  );
-  for (const [root, near] of questions) {
-    if (near.length === 0) alone.set(root, 1);
-    const tally = rarest.map((split) => ({ split, examples: near.filter((one) => sides.get(one) === split).length }));
-    const most = tally.reduce((best, one) => (one.examples > best.examples ? one : best));
-    if (near.length > 0) sides.set(root, most.split);
+  const homes = new Map<string, string>();
+  for (const [question, { documents }] of questions) {
+    const ranked = [...documents].sort(([a, n], [b, m]) => m - n || (parts.name(a) < parts.name(b) ? -1 : 1));
+    homes.set(question, ranked[0]?.[0] ?? question);
   }
-  deal(parts, alone, sides, dealing);
+  const weights = new Map<string, number>();
+  for (const [question, { examples: count }] of questions) {
+    const home = homes.get(question)!;
+    weights.set(home, (weights.get(home) ?? 0) + count);
+  }
+  deal(parts, weights, sides, dealing);
+  const others = new Map<string, Map<Split, number>>();
+  for (const [question, { documents }] of questions) {
+    const side = sides.get(homes.get(question)!)!;
+    sides.set(question, side);
+    for (const [document, count] of documents) {
+      if (weights.has(document)) continue;
+      const tally = others.get(document) ?? new Map<Split, number>();
+      others.set(document, tally.set(side, (tally.get(side) ?? 0) + count));
+    }
+  }
+  const share = (split: Split) => dealing.shares[split] ?? 0;
+  for (const [document, tally] of others) {
+    const [[most]] = [...tally].sort(([a, n], [b, m]) => m - n || share(a) - share(b) || (a < b ? -1 : 1)) as [
+      [Split, number],
+    ];
+    sides.set(document, most);
+  }
 }
 
 function weigh(examples: readonly Placed[], groups: UnionFind): Map<string, number> {
   const weights = new Map<string, number>();
   for (const example of examples) {
-    const root = groups.root(nodesOf(example)[0]!);
+    const root = groups.root(nodesOf(example).question);
     weights.set(root, (weights.get(root) ?? 0) + 1);
   }
   return weights;
@@ -130,14 +158,15 @@ function weigh(examples: readonly Placed[], groups: UnionFind): Map<string, numb
 /** Shorter passages, in letters, may stand in two documents by chance. */
 const SHORTEST = 12;
 
-/** The question first. */
-function nodesOf({ question, docIds, texts }: Placed): string[] {
-  const keys = texts.map(questionKey).filter((key) => key.length >= SHORTEST);
-  return [
-    `q ${questionKey(question) || question}`,
-    ...[...docIds].map((docId) => `d ${docId}`),
-    ...keys.map((key) => `t ${key}`),
-  ];
+/** What stands for the question, and for each part its documents and its text. */
+function nodesOf({ question, parts }: Placed): { readonly question: string; readonly documents: readonly string[][] } {
+  return {
+    question: `q ${questionKey(question) || question}`,
+    documents: parts.map(({ docIds, text }) => {
+      const key = text === null ? '' : questionKey(text);
+      return [...docIds.map((docId) => `d ${docId}`), ...(key.length >= SHORTEST ? [`t ${key}`] : [])];
+    }),
+  };
 }
 
 interface UnionFind {
