@@ -201,9 +201,7 @@ describe('experimentReport', () => {
       ['loose', 3, 3, 3],
     ]);
     expect(JSON.parse(JSON.stringify(made))).toEqual(made);
-    const { id, title } = chapter!.chapter;
-    const page = await experimentPage(made, [chapter!.chapter]);
-    expect(page).toContain(`<section id="${id}"><h2>${title}</h2>`);
+    expect(await experimentPage(made, [chapter!.chapter])).toContain('Retrieved is not answered');
   });
 
   it('has no chapter on what was found where nobody judged', async () => {
