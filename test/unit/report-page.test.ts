@@ -243,6 +243,11 @@ describe('the page', async () => {
     ]);
   });
 
+  it('draws nothing where nothing differs', async () => {
+    const same = small([cell(0, 0, 1)]);
+    expect(load(await experimentPage(same, []))('#results figure').length).toBe(0);
+  });
+
   it('is the same page for the same report', async () => {
     expect(await experimentPage(report, [chapter])).toBe(page);
   });

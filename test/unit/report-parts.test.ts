@@ -116,6 +116,16 @@ describe('a table', () => {
     expect($('tbody tr').eq(1).text().trim()).toBe(`<em>–1,200${'x'.repeat(40)}`);
   });
 
+  it('a column without a name has an empty cell above it, which is no head', () => {
+    const $ = load(dataTable('Small', ['', 'b'], [['x', 1]]).html);
+    expect(
+      $('thead tr')
+        .children()
+        .toArray()
+        .map((cell) => cell.tagName),
+    ).toEqual(['td', 'th']);
+  });
+
   it('may have no rows', () => {
     const empty = load(dataTable('None', ['a', 'b'], []).html);
     expect(empty('thead th').length).toBe(2);
@@ -174,6 +184,24 @@ describe('charts', () => {
     expect(await forest({ title: 'None', x: 'x', rows: [] })).toContain('<svg');
     expect(await bars({ title: 'None', x: 'x', bars: [] })).toContain('<svg');
     expect(await lineBand({ title: 'None', x: 'x', y: 'y', points: [] })).toContain('<svg');
+  });
+
+  it('of one value alone have a scale around it', async () => {
+    const flat = [0, 1, 2].map((x) => ({ x, y: 0, low: 0, high: 0 }));
+    const all = [
+      lineBand({ title: 'L', x: 'x', y: 'y', points: flat }),
+      forest({ title: 'F', x: 'x', rows: [{ label: 'a', mean: 0, low: 0, high: 0 }] }),
+      bars({ title: 'B', x: 'x', bars: [{ label: 'a', value: 0 }] }),
+      scatter({ title: 'S', x: 'x', y: 'y', points: [{ x: 250, y: 0 }] }),
+    ];
+    for (const svg of await Promise.all(all)) {
+      const $ = load(svg, { xml: true });
+      const ticks = $('.role-axis-label text')
+        .toArray()
+        .map((node) => $(node).text());
+      expect(ticks.length).toBeGreaterThan(2);
+      expect(ticks.filter((tick) => tick.length > 5)).toEqual([]);
+    }
   });
 
   it('show values of bars, and hollow points of what the data do not show', async () => {

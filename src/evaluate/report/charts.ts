@@ -1,10 +1,7 @@
-import type { TopLevelSpec } from 'vega-lite';
 import { COLOURS, INK, svgChart } from './chart.ts';
-import { numberText, visible } from './parts.ts';
+import { axis, bySeries, colourOf, frame, type Layer, scaleOf, seriesOf, values } from './chart-frame.ts';
+import { numberText } from './parts.ts';
 import { placeLabels } from './place-labels.ts';
-
-/** Pixels, labels and legend included: readable on a phone, two or three beside one another on a screen. */
-export const CHART_WIDTH = 400;
 
 interface Titles {
   readonly title: string;
@@ -12,71 +9,6 @@ interface Titles {
   readonly x: string;
   readonly y: string;
 }
-
-type Layer = Record<string, unknown>;
-
-const DASHES = [
-  [1, 0],
-  [6, 3],
-  [2, 2],
-  [8, 3, 2, 3],
-  [1, 3],
-  [10, 4],
-];
-
-const frame = (title: string, height: number | { step: number }, layer: readonly Layer[]): TopLevelSpec =>
-  ({
-    title: {
-      text: visible(title),
-      anchor: 'start',
-      frame: 'group',
-      color: INK,
-      fontSize: 13,
-      limit: CHART_WIDTH,
-      offset: 8,
-    },
-    width: CHART_WIDTH,
-    height,
-    autosize: { type: typeof height === 'number' ? 'fit' : 'fit-x', contains: 'padding' },
-    layer,
-    config: {
-      aria: false,
-      view: { stroke: null },
-      axis: {
-        ...{ labelColor: INK, titleColor: INK, tickColor: INK, domainColor: INK, gridColor: INK, gridOpacity: 0.12 },
-        ...{ labelFontSize: 11, titleFontSize: 11, titleFontWeight: 'normal', labelLimit: 170, titleLimit: 320 },
-        ...{ tickCount: 5, domainOpacity: 0.5, tickOpacity: 0.5 },
-      },
-      legend: {
-        ...{ labelColor: INK, titleColor: INK, orient: 'bottom', direction: 'horizontal', columns: 2 },
-        ...{ labelFontSize: 11, labelLimit: 170, symbolFillColor: 'transparent', title: null },
-      },
-      text: { color: INK, fontSize: 11 },
-    },
-  }) as unknown as TopLevelSpec;
-
-const values = (rows: readonly object[]): { values: readonly object[] } => ({ values: rows });
-const number = (field: string, title?: string, scale: object = { zero: false, nice: true }): object => ({
-  ...{ field, type: 'quantitative', scale },
-  ...(title === undefined ? {} : { title }),
-});
-
-const seriesOf = (rows: readonly { readonly series?: string }[]): string[] => [
-  ...new Set(rows.map(({ series }) => series ?? '')),
-];
-
-/** Series differ by colour and by a second way, so that a print without colours can be read. */
-const bySeries = (series: readonly string[], channel: 'strokeDash' | 'shape'): Layer =>
-  series.length < 2
-    ? {}
-    : {
-        color: { field: 'series', type: 'nominal', scale: { domain: series, range: COLOURS } },
-        [channel]: {
-          field: 'series',
-          type: 'nominal',
-          scale: channel === 'shape' ? { domain: series } : { domain: series, range: DASHES },
-        },
-      };
 
 export interface BandPoint {
   readonly x: number;
@@ -97,29 +29,23 @@ export function lineBand(
   const rows = chart.points.map((point) => ({ ...point, series: point.series ?? '' }));
   const series = seriesOf(rows);
   const own = { color: COLOURS[0] };
-  const colour =
-    series.length < 2
-      ? {}
-      : {
-          color: {
-            ...(bySeries(series, 'strokeDash').color as object),
-            legend: { symbolType: 'stroke', symbolOpacity: 1 },
-          },
-        };
-  const x = number('x', chart.x);
+  const legend = { symbolType: 'stroke', symbolOpacity: 1 };
+  const marks = chart.marks ?? [];
+  const x = axis('x', chart.x, scaleOf([...rows, ...marks].map((one) => one.x)));
+  const upright = scaleOf(rows.flatMap(({ y, low, high }) => [y, low, high]));
   return svgChart(
     frame(chart.title, 260, [
       {
         data: values(rows),
         mark: { type: 'area', opacity: 0.18, ...own },
-        encoding: { x, y: number('low', chart.y), y2: { field: 'high' }, ...colour },
+        encoding: { x, y: axis('low', chart.y, upright), y2: { field: 'high' }, ...colourOf(series, legend) },
       },
       {
         data: values(rows),
         mark: { type: 'line', strokeWidth: 2, ...own },
-        encoding: { x, y: number('y', chart.y), ...bySeries(series, 'strokeDash') },
+        encoding: { x, y: axis('y', chart.y, upright), ...bySeries(series, 'strokeDash', legend) },
       },
-      ...(chart.marks ?? []).flatMap((mark) => [
+      ...marks.flatMap((mark) => [
         {
           data: values([mark]),
           mark: { type: 'rule', color: INK, opacity: 0.6, strokeDash: [3, 3] },
@@ -155,8 +81,10 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
     ...{ xLow: xInterval?.[0], xHigh: xInterval?.[1], low: yInterval?.[0], high: yInterval?.[1] },
   }));
   const series = seriesOf(rows);
-  const [x, y] = [number('x', chart.x), number('y', chart.y)];
-  const colour = series.length < 2 ? {} : { color: bySeries(series, 'shape').color };
+  const acrossScale = scaleOf(rows.flatMap((row) => [row.x, row.xLow, row.xHigh]));
+  const uprightScale = scaleOf(rows.flatMap((row) => [row.y, row.low, row.high]));
+  const [x, y] = [axis('x', chart.x, acrossScale), axis('y', chart.y, uprightScale)];
+  const colour = colourOf(series);
   const own = { color: COLOURS[0] };
   const rule = { type: 'rule', opacity: 0.8, strokeWidth: 1.5, ...own };
   const [across, upright] = [
@@ -190,12 +118,12 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
       {
         data: values(across),
         mark: rule,
-        encoding: { x: number('xLow', chart.x), x2: { field: 'xHigh' }, y, ...colour },
+        encoding: { x: axis('xLow', chart.x, acrossScale), x2: { field: 'xHigh' }, y, ...colour },
       },
       {
         data: values(upright),
         mark: rule,
-        encoding: { x, y: number('low', chart.y), y2: { field: 'high' }, ...colour },
+        encoding: { x, y: axis('low', chart.y, uprightScale), y2: { field: 'high' }, ...colour },
       },
       {
         data: values(rows),
@@ -219,7 +147,10 @@ export interface ForestRow {
 /** Differences with their intervals, one under another, beside the line of no difference. */
 export function forest(chart: Omit<Titles, 'y'> & { readonly rows: readonly ForestRow[] }): Promise<string> {
   const rows = chart.rows.map((row) => ({ ...row, full: row.full ?? true }));
-  const scale = { zero: true, nice: true };
+  const scale = scaleOf(
+    rows.flatMap(({ mean, low, high }) => [mean, low, high]),
+    true,
+  );
   const y = { field: 'label', type: 'nominal', sort: null, axis: { title: null, domain: false, ticks: false } };
   const point = { type: 'point', size: 70, strokeWidth: 2, opacity: 1, color: COLOURS[0] };
   return svgChart(
@@ -227,22 +158,22 @@ export function forest(chart: Omit<Titles, 'y'> & { readonly rows: readonly Fore
       {
         data: values([{ zero: 0 }]),
         mark: { type: 'rule', color: INK, opacity: 0.6, strokeDash: [4, 3] },
-        encoding: { x: number('zero', chart.x, scale) },
+        encoding: { x: axis('zero', chart.x, scale) },
       },
       {
         data: values(rows),
         mark: { type: 'rule', strokeWidth: 2, color: COLOURS[0] },
-        encoding: { x: number('low', chart.x, scale), x2: { field: 'high' }, y },
+        encoding: { x: axis('low', chart.x, scale), x2: { field: 'high' }, y },
       },
       {
         data: values(rows.filter(({ full }) => full)),
         mark: { ...point, filled: true },
-        encoding: { x: number('mean', chart.x, scale), y },
+        encoding: { x: axis('mean', chart.x, scale), y },
       },
       {
         data: values(rows.filter(({ full }) => !full)),
         mark: { ...point, filled: false, fill: 'Canvas' },
-        encoding: { x: number('mean', chart.x, scale), y },
+        encoding: { x: axis('mean', chart.x, scale), y },
       },
     ]),
   );
@@ -265,24 +196,27 @@ export function bars(chart: Omit<Titles, 'y'> & { readonly bars: readonly Bar[] 
   const series = seriesOf(rows);
   const y = { field: 'label', type: 'nominal', sort: null, axis: { title: null, ticks: false } };
   const offset = series.length < 2 ? {} : { yOffset: { field: 'series', type: 'nominal', sort: series } };
-  const colour = series.length < 2 ? {} : { color: bySeries(series, 'shape').color };
-  const scale = { zero: true, nice: true };
+  const colour = colourOf(series);
+  const scale = scaleOf(
+    rows.flatMap(({ value, low, high }) => [value, low, high]),
+    true,
+  );
   return svgChart(
     frame(chart.title, { step: Math.max(22, 14 * series.length) }, [
       {
         data: values(rows),
         mark: { type: 'bar', color: COLOURS[0] },
-        encoding: { x: number('value', chart.x, scale), y, ...offset, ...colour },
+        encoding: { x: axis('value', chart.x, scale), y, ...offset, ...colour },
       },
       {
         data: values(rows.filter(({ low }) => low !== undefined)),
         mark: { type: 'rule', color: INK, strokeWidth: 1.5 },
-        encoding: { x: number('low', chart.x, scale), x2: { field: 'high' }, y, ...offset },
+        encoding: { x: axis('low', chart.x, scale), x2: { field: 'high' }, y, ...offset },
       },
       {
         data: values(rows),
         mark: { type: 'text', align: 'left', baseline: 'middle', dx: 5 },
-        encoding: { x: number('end', chart.x, scale), y, ...offset, text: { field: 'text', type: 'nominal' } },
+        encoding: { x: axis('end', chart.x, scale), y, ...offset, text: { field: 'text', type: 'nominal' } },
       },
     ]),
   );

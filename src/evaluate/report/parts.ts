@@ -111,7 +111,9 @@ export function dataTable(
   const kinds = heads.map((_, i) => columnKind(rows.map((row) => row[i] ?? null)));
   return html`<div class="scroll" role="group" aria-label="${visible(caption)}" tabindex="0"><table>
 <caption>${foreign(caption)}</caption>
-<thead><tr>${heads.map((head, i) => html`<th scope="col"${i > 0 && kinds[i]}>${head}</th>`)}</tr></thead>
+<thead><tr>${heads.map((head, i) =>
+    head === '' ? html`<td></td>` : html`<th scope="col"${i > 0 && kinds[i]}>${head}</th>`,
+  )}</tr></thead>
 <tbody>${rows.map(
     ([first, ...others]) => html`
 <tr><th scope="row"${kinds[0]?.html.includes('t') && kinds[0]}>${shown(first ?? null)}</th>${others.map((cell, i) => html`<td${kinds[i + 1]}>${shown(cell)}</td>`)}</tr>`,

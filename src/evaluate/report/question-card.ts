@@ -19,7 +19,9 @@ function answerText({ text, unanswered }: Result, length: number): Html {
 function valuesText(report: ExperimentReport, metrics: readonly Metric[], { values }: Result): Html[] {
   return metrics.flatMap(({ name }) => {
     const value = values[name] ?? null;
-    return value === null ? [] : [html`${name} ${numberText(value, decimalsOf(report, name))} · `];
+    return value === null
+      ? []
+      : [html`<span class="one">${name} ${numberText(value, decimalsOf(report, name))}</span> · `];
   });
 }
 

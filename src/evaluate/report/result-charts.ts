@@ -14,7 +14,7 @@ async function differenceChart(report: ExperimentReport, { name, better }: Metri
     const verdict = verdictOf(cell, better);
     return [{ label: system, mean, low: ci95[0], high: ci95[1], full: verdict !== 'unclear' }];
   });
-  if (rows.length === 0) return [];
+  if (rows.every(({ low, high }) => low === 0 && high === 0)) return [];
   const x = better === 'higher' ? '← worse · difference · better →' : '← better · difference · worse →';
   const svg = await forest({ title: name, x, rows });
   return [

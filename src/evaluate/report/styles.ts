@@ -23,6 +23,7 @@ body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 80rem; background:
   header, main { grid-column: 2; }
   nav { grid-column: 1; grid-row: 1 / span 2; position: sticky; top: 2.5rem; align-self: start; max-height: calc(100vh - 5rem); overflow-y: auto; }
 }
+body:not(:has(> nav)) { display: block; max-width: 68rem; }
 header { border-bottom: 1px solid var(--line); padding-bottom: 1rem; margin-bottom: 1.5rem; }
 h1, h2, h3, h4, p, ul, ol, dl { margin: 0 0 .8rem; }
 h1 { font-size: 2rem; line-height: 1.2; font-weight: 600; margin: 0; text-wrap: balance; }
@@ -42,6 +43,7 @@ bdi { white-space: pre-line; }
 .fine, figcaption { font: .875rem/1.5 var(--plain); color: var(--soft); }
 .nums { font-variant-numeric: tabular-nums lining-nums; }
 .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.one { white-space: nowrap; }
 .better { color: var(--better); } .worse { color: var(--worse); } .unclear { color: var(--soft); }
 ul.plain { list-style: none; padding: 0; margin: 0; }
 .figured { padding: 0; list-style: none; font: .875rem/1.6 var(--plain); margin: .2rem 0 .9rem; }
@@ -66,7 +68,7 @@ caption { text-align: left; color: var(--soft); padding-bottom: .45rem; caption-
 th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; max-width: 26rem; overflow-wrap: break-word; }
 th:last-child, td:last-child { padding-right: .2rem; }
 th { font-weight: 600; } tbody th { font-weight: 500; }
-thead th { border-bottom: 1px solid var(--strong); vertical-align: bottom; }
+thead > tr > * { border-bottom: 1px solid var(--strong); vertical-align: bottom; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 .n { text-align: right; white-space: nowrap; }
 .t { min-width: 14rem; overflow-wrap: anywhere; }
@@ -92,6 +94,7 @@ details { margin: 0 0 1rem; } summary { cursor: pointer; font: .9375rem/1.6 var(
   h1 { font-size: 1.6rem; } h2 { font-size: 1.3rem; }
   .figures-table tbody th, .figures-table thead th:first-child { position: sticky; left: 0; background: var(--page); padding-right: .6rem; }
   .facts div:has(code) { grid-column: 1 / -1; }
+  article dt { max-width: 5.5rem; } article dl { column-gap: .7rem; }
 }
 @page { margin: 16mm 14mm; }
 @media print {

@@ -87,7 +87,7 @@ function baselineItem(report: ExperimentReport): Html {
 export function summary(report: ExperimentReport): Html {
   const others = othersThanBaseline(report);
   const alone = others.length === 0;
-  return html`<p>${plural(report.systems.length, 'system')} answered ${plural(report.dataset.questions, 'question')} of ${foreign(report.dataset.name)}.${
+  return html`<p>${plural(report.systems.length, 'system')} answered ${plural(report.dataset.questions, 'question')} of the dataset ${foreign(report.dataset.name)}.${
     alone && ' There is no other to compare with.'
   }</p>
 <ul class="systems">${baselineItem(report)}${others.map((system) => systemItem(report, system))}</ul>
