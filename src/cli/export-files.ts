@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, realpath, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
 import type { ExportCard, InputFile, OutputFile } from '../evaluate/export/card.ts';
@@ -116,8 +116,7 @@ export async function writeNew(path: string, text: string): Promise<void> {
 
 export async function readText(path: string): Promise<string> {
   try {
-    const bytes = await readFile(path);
-    return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+    return await readFile(path, 'utf8');
   } catch (cause) {
     throw new DiscernError('INPUT_INVALID', `${path} cannot be read: ${messageOf(cause)}`, { cause });
   }

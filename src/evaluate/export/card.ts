@@ -1,8 +1,8 @@
 import type { Collection } from './collect.ts';
 import type { ExportFormat } from './formats.ts';
-import type { ExportOptions, ExportRow, LeftOut, SelectedRows } from './rows.ts';
-import { tally } from './rows.ts';
+import { type ExportOptions, type ExportRow, type LeftOut, type SelectedRows, tally } from './rows.ts';
 import type { Split } from './split.ts';
+import { DOUBTFUL } from './targets.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
@@ -196,7 +196,7 @@ export function cardPage(card: ExportCard): string {
     ...table(['kind', 'label', 'rows'], labels),
     ...table(['answered by', 'rows'], countRows(card.byCritic)),
     `- Labelled by a person: ${card.review.rows}, of which ${card.review.changed} differ from the critics.`,
-    `- Doubtful (within 0.1 of flipping, or critics name different labels): ${card.doubtful}.`,
+    `- Doubtful (within ${DOUBTFUL} of flipping, or critics name different labels): ${card.doubtful}.`,
     `- Answered in place of a critic that failed: ${card.degraded}.`,
     `- Critics that answered the same request differ by ${card.disagreement.mean === null ? 'nothing: no request was answered twice' : `${card.disagreement.mean.toFixed(4)} on average, over ${card.disagreement.rows} rows`}.`,
     `- Times that one critic said two different things of one request: ${card.conflicts}.`,

@@ -1,9 +1,7 @@
-import type { ReflectionKind } from '../../types.ts';
 import type { Collection } from './collect.ts';
 import { chatRow, decisionRow, type ExportFormat, fullRow, jsonLines, pairRow } from './formats.ts';
-import type { ExportOptions, ExportRow, SelectedRows } from './rows.ts';
+import type { ExportOptions, SelectedRows } from './rows.ts';
 import { type SelfRagSamples, selfRagSamples } from './selfrag.ts';
-import { SPLITS } from './split.ts';
 
 /** A file of an export, before it is written. */
 export interface ExportFile {
@@ -62,7 +60,3 @@ function grouped<T>(items: readonly T[], pathOf: (item: T) => string, toRow: (it
   }
   return [...byPath].map(([path, list]) => ({ path, text: jsonLines(list.map(toRow)), rows: list.length }));
 }
-
-/** Rows by kind and side of the split, for people. */
-export const sidesOf = (rows: readonly ExportRow[], kind: ReflectionKind): number[] =>
-  SPLITS.map((side) => rows.filter(({ asked, split }) => asked.request.kind === kind && split === side).length);

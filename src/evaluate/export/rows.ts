@@ -45,13 +45,13 @@ export interface SelectedRows {
   readonly splitter: Splitter;
 }
 
-export const leakableOf = ({ request }: AskedRequest): Leakable => ({
+const leakableOf = ({ request }: AskedRequest): Leakable => ({
   question: request.question,
   texts: 'passage' in request ? [request.passage.text] : [],
   written: [subjectOf(request)],
 });
 
-export const placedOf = ({ request, docIds }: AskedRequest): Placed => ({
+const placedOf = ({ request, docIds }: AskedRequest): Placed => ({
   question: request.question,
   parts:
     'passage' in request
