@@ -12,25 +12,29 @@ export interface GroupGains {
 }
 
 export interface Chance {
-  /** Two-sided: how often tuning finds a difference as clear as the one seen where no setting is better. */
+  /** Two-sided: how often tuning finds a gain as far out as the one seen where no setting is better. */
   readonly p: number;
-  /** What a 95% interval must be multiplied with so that it excludes 0 in 5% of such cases; at least 1. */
-  readonly widening: number;
+  /**
+   * What the parts of a 95% interval below and above a gain must be multiplied with so that each side excludes 0 in 2.5%
+   * of such cases; at least 1.
+   */
+  readonly below: number;
+  readonly above: number;
 }
 
-const ROUNDS = 1000;
+const ROUNDS = 2000;
 const NORMAL = 1.959964;
 
 /**
  * What choosing adds to chance. Questions that are held out once and chosen on otherwise are not independent: where no
  * setting is better, the plain interval over them excludes 0 in 10 to 15% of cases, not in 5. So the whole of choosing
  * and judging is done again with the sign of each group's residuals drawn at random, all settings alike, and the
- * differences over their standard errors are compared with the one seen. Settings that are clearly worse stay so, for
+ * gains over their standard errors are compared with the one seen. Settings that are clearly worse stay so, for
  * nobody would choose them (Hansen 2005, "A Test for Superior Predictive Ability").
  */
 export function chanceOf(
   gains: GroupGains,
-  seen: { readonly mean: number; readonly error: number },
+  seen: { readonly gain: number; readonly error: number },
   seed: number,
 ): Chance {
   const model = nullModel(gains);
@@ -39,13 +43,18 @@ export function chanceOf(
   const ratios = new Float64Array(ROUNDS);
   for (let round = 0; round < ROUNDS; round++) {
     for (let g = 0; g < signs.length; g++) signs[g] = next() < 0.5 ? 1 : -1;
-    ratios[round] = Math.abs(ratioOf(model, signs));
+    ratios[round] = ratioOf(model, signs);
   }
-  const ratio = Math.abs(studentized(seen.mean, seen.error));
-  const atLeast = ratios.reduce((count, one) => (one >= ratio - 1e-9 ? count + 1 : count), 1);
   ratios.sort();
-  const critical = ratios[Math.min(ROUNDS - 1, Math.floor(0.95 * ROUNDS))]!;
-  return { p: atLeast / (ROUNDS + 1), widening: Math.max(1, critical / NORMAL) };
+  const seenRatio = studentized(seen.gain, seen.error);
+  const [atLeast, atMost] = [seenRatio - 1e-9, seenRatio + 1e-9];
+  const larger = ratios.reduce((count, one) => (one >= atLeast ? count + 1 : count), 1);
+  const smaller = ratios.reduce((count, one) => (one <= atMost ? count + 1 : count), 1);
+  return {
+    p: Math.min(1, (2 * Math.min(larger, smaller)) / (ROUNDS + 1)),
+    below: Math.max(1, ratios[ROUNDS - 1 - Math.floor(0.025 * ROUNDS)]! / NORMAL),
+    above: Math.max(1, -ratios[Math.floor(0.025 * ROUNDS)]! / NORMAL),
+  };
 }
 
 /** A difference without any spread is as clear as can be. */

@@ -26,7 +26,7 @@ export interface HeldOut {
   readonly coverage: number;
   /** Null where nothing can be compared. The interval and p of the difference know that settings were chosen. */
   readonly metric: Compared | null;
-  /** What the plain interval of the difference, over resampled groups, was multiplied with; at least 1. */
+  /** How many times as wide that interval is as the plain one over resampled groups; at least 1. */
   readonly widening: number;
   /** Over the questions that replay under both; null where there are none. */
   readonly cost: Readonly<Record<CostName, Compared>> | null;
@@ -52,8 +52,9 @@ interface HeldOutOptions {
   readonly metric: number;
   readonly folds: Folds;
   readonly seed: number;
-  /** What choosing adds to chance, for a difference and its standard error. */
-  readonly chance: (seen: { readonly mean: number; readonly error: number }) => Chance;
+  readonly better: 'higher' | 'lower';
+  /** What choosing adds to chance, for a gain and its standard error. */
+  readonly chance: (seen: { readonly gain: number; readonly error: number }) => Chance;
 }
 
 /** Each question under the setting that was chosen without its fold, against the base. */
@@ -61,7 +62,7 @@ export async function heldOutOf(
   { ids, groups, metrics }: Pick<Surface, 'ids' | 'groups' | 'metrics'>,
   columnsOf: ColumnsOf,
   chosen: readonly Setting[],
-  { base, metric, folds, seed, chance }: HeldOutOptions,
+  { base, metric, better, folds, seed, chance }: HeldOutOptions,
 ): Promise<HeldOut> {
   const own = await columnsOf(base);
   const others: Columns[] = [];
@@ -84,12 +85,14 @@ export async function heldOutOf(
     }));
   const costs = COSTS.map((name, k) => [name, comparedOf(costRows(k), seed)] as const);
   const plain = comparedOf(rows, seed);
-  const found = plain && chance({ mean: plain.difference.mean, error: errorOf(rows) });
+  const sign = better === 'higher' ? 1 : -1;
+  const found = plain && chance({ gain: sign * plain.difference.mean, error: errorOf(rows) });
+  const difference = plain && found && widened(plain.difference, found, better);
   return {
     ...{ questions: ids.length, replayed: both.length, compared: rows.length, defined },
     coverage: Math.min(both.length / ids.length, defined === 0 ? 0 : rows.length / defined),
-    metric: plain && found && { ...plain, difference: widened(plain.difference, found) },
-    widening: found?.widening ?? 1,
+    metric: plain && difference && { ...plain, difference },
+    widening: plain && difference ? widthOf(difference) / widthOf(plain.difference) || 1 : 1,
     cost: both.length === 0 ? null : (Object.fromEntries(costs) as Record<CostName, Compared>),
   };
 }
@@ -107,10 +110,16 @@ const errorOf = (rows: readonly Pair[]): number =>
     rows.map(({ group }) => group),
   );
 
-const widened = ({ mean, ci95: [low, high], n }: PairedDifference, { p, widening }: Chance): PairedDifference => ({
-  ...{ mean, n, p },
-  ci95: [mean - (mean - low) * widening, mean + (high - mean) * widening],
-});
+function widened(
+  { mean, ci95: [low, high], n }: PairedDifference,
+  { p, below, above }: Chance,
+  better: 'higher' | 'lower',
+): PairedDifference {
+  const [down, up] = better === 'higher' ? [below, above] : [above, below];
+  return { mean, ci95: [mean - (mean - low) * down, mean + (high - mean) * up], n, p };
+}
+
+const widthOf = ({ ci95: [low, high] }: MeanInterval): number => high - low;
 
 function comparedOf(rows: readonly Pair[], seed: number): Compared | null {
   const groups = rows.map(({ group }) => group);

@@ -133,19 +133,22 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
       heldOut: summaryOf(tally.figures(at, [fold])),
     });
   }
-  const judge = (settings: readonly Setting[], chance: (seen: { mean: number; error: number }) => Chance) =>
-    heldOutOf(surface, columnsOf, settings, { base, metric: place, folds, seed, chance });
+  const judge = (settings: readonly Setting[], chance: (seen: { gain: number; error: number }) => Chance) =>
+    heldOutOf(surface, columnsOf, settings, { base, metric: place, better: metric.better, folds, seed, chance });
   const gains = tally.groupGains((at) =>
     meets(tally.figures(at, whole), limits) ? distanceOf(axes, base, tally.settings[at]!) : null,
   );
+  // Points of the front are chosen alike: what choosing adds is asked for once.
+  let chance: Chance = { p: 1, below: 1, above: 1 };
   const heldOut = await judge(
     results.map(({ setting }) => setting),
-    (seen) => chanceOf(gains, seen, seed),
+    (seen) => {
+      chance = chanceOf(gains, seen, seed);
+      return chance;
+    },
   );
   const verdict = verdictOf({ metric, chosen, heldOut, limits, moved: keyOf(chosen.setting) !== keyOf(base) });
   const cost = budgets[0]?.cost ?? 'calls';
-  // Points of the front are chosen alike, so their intervals are as much too narrow.
-  const alike = (settings: readonly Setting[]) => judge(settings, () => ({ p: 1, widening: heldOut.widening }));
   return {
     ...{ metric, axes, strategy, trials, seed, ties, minCoverage, budgets },
     ...{ questions: surface.ids.length, groups: folds.foldOfGroup.length, tried: tally.settings.length },
@@ -154,7 +157,10 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
     train: summaryOf(tally.figures(await tally.add(chosen.setting), whole)),
     heldOut,
     folds: results,
-    front: { cost, points: await frontOf(all!, others, cost, minCoverage, alike) },
+    front: {
+      cost,
+      points: await frontOf(all!, others, cost, minCoverage, (settings) => judge(settings, () => chance)),
+    },
     effects: axisEffects(axes, all!, minCoverage, metric.better),
     replays: {
       replayed: surface.counts.replayed - before.replayed,
