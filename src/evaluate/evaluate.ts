@@ -167,6 +167,8 @@ export {
   seperSoftPerGold,
 } from './metrics/seper.ts';
 export { answeredChapter } from './report/answered-chapter.ts';
+export { sensitivityChapter } from './report/sensitivity-chapter.ts';
+export { tuneChapter } from './report/tune-chapter.ts';
 export { askSeper, type SeperFacts, type SeperOptions, type SeperParts } from './seper/collect.ts';
 export {
   type ConditionFigures,
@@ -195,6 +197,13 @@ export {
   type SeperReport,
   type SeperReportOptions,
 } from './seper.ts';
+export { type Axis, defaultAxes, parseAxes } from './tune/axes.ts';
+export { type Budget, parseBudget } from './tune/budget.ts';
+export { type ClosedSetRow, closedSetSurface, readClosedSet } from './tune/closed-set.ts';
+export { type TuneSource, tunedConfig } from './tune/provenance.ts';
 export { changeOf, type RecordedQuestion, replaySurface } from './tune/replay-surface.ts';
+export { STRATEGIES, type Strategy } from './tune/search.ts';
 export type { Outcome, Setting, Surface } from './tune/surface.ts';
+export { type FoldResult, type TuneOptions, type TuneResult, tuneSurface } from './tune/tune.ts';
+export type { Verdict } from './tune/verdict.ts';
 export { type AskWith, askWide, type WideOptions, wideSettings } from './wide.ts';
