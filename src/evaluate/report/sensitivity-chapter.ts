@@ -41,8 +41,7 @@ ${droppedWords(critic, metric)}</li>`;
   return html`<h3>Each critic knowing nothing, erring, or not asked</h3>
 <p>Knowing nothing: every label is equally likely. Not asked: the token is left out, and its calls with it. Erring: in the
 given share of its critiques, drawn ${plural(seeds, 'time')} by a seed, the likeliest label and another one change their
-probabilities. Noise is counted against what the critic said, not against what is true: it is wrong in some cases without
-any.</p>
+probabilities. Noise is counted against what the critic said, not against what is true: some of that was wrong already.</p>
 <ul>${critics.map(item)}</ul>
 ${criticsTable(report)}
 ${await noiseCharts(report)}
@@ -55,7 +54,7 @@ function flipRow(summary: FlipSummary): (string | number | null)[] {
   return [
     ...[path, valueText(base), compared, decision && boundsText(decision.median)],
     ...[close.decision === null ? null : percentText(close.decision), shareText(close.answer)],
-    ...[boundsText(answer.lower), boundsText(answer.median), found, never, unknown],
+    ...[answer.median.atLeast === null ? null : boundsText(answer.median), found, never, unknown],
   ];
 }
 
@@ -75,13 +74,16 @@ async function flipsPart({ flips, base }: SensitivityReport): Promise<Html> {
   return html`<h3>How near each question is to another answer</h3>
 <p>For each question the smallest change of one option that changes the words of the answer, or whether there is one. For
 thresholds it is exact: the answer is replayed behind each value that was compared. For weights it is the nearest change that
-a search over the range of the weight saw; one that is undone within a step of it is missed. The distance of a decision is
-that of its number to the threshold: most decisions that change leave the answer as it is.</p>
+a search over the range of the weight saw; one that is undone within a step of it is missed. ${
+    flips.options.some(({ path }) => path === 'gate.threshold') &&
+    'Where the gate stops sampling early, one that depends on the number of samples is missed too. '
+  }The distance of a decision is that of its number to the threshold; a decision that changes may leave the answer as it
+is.</p>
 ${dataTable(
   `Distance to another decision and to another answer; ${plural(base.questions, 'question')}`,
   [
-    ...['option', 'recorded', 'questions with a decision', 'median of decisions', 'decisions within 0.05'],
-    ...['answers within 0.05', 'lower quartile of answers', 'median of answers', 'change', 'never change', 'not known'],
+    ...['option', 'recorded', 'questions decided', 'decisions, median', 'decisions within 0.05'],
+    ...['answers within 0.05', 'answers, median', 'change', 'never', 'not known'],
   ],
   flips.options.map(flipRow),
 )}

@@ -4,7 +4,7 @@ import type { FlipSummary } from '../sensitivity/flip-summary.ts';
 import type { SensitivityReport } from '../sensitivity/sensitivity.ts';
 import { type BandPoint, lineBand } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { figure, figures } from './parts.ts';
+import { figure, figures, percentText } from './parts.ts';
 import { bySize, coverageText, valueText } from './sensitivity-tables.ts';
 
 const bandOf = (x: number, { difference }: Pick<Compared, 'difference'>, series?: string): BandPoint[] =>
@@ -17,21 +17,29 @@ const bandOf = (x: number, { difference }: Pick<Compared, 'difference'>, series?
         },
       ];
 
-/** A curve of each option that changes anything. */
+/** A curve of each option that changes anything. Values of low coverage stand in the tables only. */
 export async function sweepCharts(report: SensitivityReport): Promise<Html> {
-  const moved = bySize(report).filter(({ points }) => points.some(({ difference }) => (difference?.mean ?? 0) !== 0));
-  const drawn = moved.map(async ({ path, base, points }) => {
+  const { metric, leastCoverage } = report;
+  const moved = bySize(report).flatMap((sweep) => {
+    const covered = sweep.points.filter(({ coverage }) => coverage >= leastCoverage);
+    const isFlat = covered.every(({ difference }) => (difference?.mean ?? 0) === 0);
+    return isFlat || covered.length < 2 ? [] : [{ ...sweep, covered }];
+  });
+  const drawn = moved.map(async ({ path, base, points, covered }) => {
     const svg = await lineBand({
       ...{ title: path, x: path, y: 'difference' },
-      points: points.flatMap((point) => bandOf(point.at, point)),
+      points: covered.flatMap((point) => bandOf(point.at, point)),
       marks: base === null ? [] : [{ x: base, label: `recorded: ${valueText(base)}` }],
     });
-    const caption = `${path}: difference of ${report.metric.name} to the recorded value, with its 95% interval. Coverage ${coverageText(points)}.`;
-    return figure(caption, svg);
+    const all = points.length === covered.length;
+    const leftOut = all ? '' : ` Values with a coverage below ${percentText(leastCoverage, 0)} are left out.`;
+    return figure(`${path}: difference of ${metric.name} to the recorded value, with its 95% interval.${leftOut}`, svg);
   });
-  return moved.length === 0
-    ? html`<p>None of them changes ${report.metric.name} anywhere in its range.</p>`
-    : figures(...(await Promise.all(drawn)));
+  return html`${moved.length > 0 && figures(...(await Promise.all(drawn)))}
+${
+  moved.length < report.sweeps.length &&
+  html`<p class="fine">Not drawn: options that change ${metric.name} nowhere, or that facts are missing for.</p>`
+}`;
 }
 
 async function noiseChart({ kind, noise, ablated }: CriticSensitivity, metric: string): Promise<Html[]> {
@@ -41,7 +49,7 @@ async function noiseChart({ kind, noise, ablated }: CriticSensitivity, metric: s
     ...noise.flatMap((point) => bandOf(100 * point.noise, point, wrong)),
     ...ends.flatMap((end) => bandOf(100 * end.noise, ablated, nothing)),
   ];
-  if (points.length === 0 || noise.length < 2) return [];
+  if (noise.length < 2 || points.every(({ low, high }) => low === 0 && high === 0)) return [];
   const svg = await lineBand({
     ...{ title: kind, x: 'labels changed, %', y: 'difference' },
     points,
@@ -52,7 +60,7 @@ async function noiseChart({ kind, noise, ablated }: CriticSensitivity, metric: s
 
 export async function noiseCharts({ critics, metric }: SensitivityReport): Promise<Html> {
   const drawn = await Promise.all(critics.map((critic) => noiseChart(critic, metric.name)));
-  return figures(...drawn.flat());
+  return html`${drawn.flat().length > 0 && figures(...drawn.flat())}`;
 }
 
 /** The share of answers that change when an option is moved so far. */
@@ -60,7 +68,7 @@ export async function flipChart(options: readonly FlipSummary[]): Promise<Html |
   const groups = [
     { title: 'Thresholds', own: options.filter(({ path }) => !path.startsWith('weights.')) },
     { title: 'Weights', own: options.filter(({ path }) => path.startsWith('weights.')) },
-  ].filter(({ own }) => own.length > 0);
+  ].filter(({ own }) => own.some(({ near }) => near.some(({ answer }) => answer.atMost > 0)));
   const drawn = groups.map(async ({ title, own }) => {
     const points = own.flatMap(({ path, near }) =>
       near.map(({ distance, answer: { atLeast, atMost } }) => ({

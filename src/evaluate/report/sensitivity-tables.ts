@@ -60,9 +60,9 @@ export function sweepsTable(report: SensitivityReport): Html {
 
 /** Every point of every curve, for a reader to open. */
 export const pointTables = (report: SensitivityReport): Html =>
-  html`${bySize(report).map(({ path, points }) =>
-    details(
-      `${path}: all values`,
+  details(
+    'All values of all options',
+    html`${bySize(report).map(({ path, points }) =>
       dataTable(
         `${path}: ${report.metric.name} at each value`,
         ['value', 'mean', 'n', 'difference', 'coverage', 'calls', 'calls saved'],
@@ -72,8 +72,8 @@ export const pointTables = (report: SensitivityReport): Html =>
           ...[percentText(point.coverage), callsText(point.calls), callsText(point.callsSaved)],
         ]),
       ),
-    ),
-  )}`;
+    )}`,
+  );
 
 const callsText = (calls: number | null): string | null => (calls === null ? null : numberText(calls, 2));
 
@@ -96,9 +96,9 @@ export function criticsTable({ critics, metric: { name, better } }: SensitivityR
 
 /** Every noise level of every critic, for a reader to open. */
 export const noiseTables = ({ critics, metric: { name, better } }: SensitivityReport): Html =>
-  html`${critics.map(({ kind, noise }) =>
-    details(
-      `${kind}: all noise levels`,
+  details(
+    'All noise levels of all critics',
+    html`${critics.map(({ kind, noise }) =>
       dataTable(
         `${kind}: ${name} with a share of its labels changed`,
         ['labels changed', ...CRITIC_HEADS.slice(1), 'difference to knowing nothing'],
@@ -107,5 +107,5 @@ export const noiseTables = ({ critics, metric: { name, better } }: SensitivityRe
           differenceCell({ difference: point.overAblated }, better),
         ]),
       ),
-    ),
-  )}`;
+    )}`,
+  );
