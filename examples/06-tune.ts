@@ -8,14 +8,15 @@ import { answerMetric, askWide, openDataset, parseAxes, replaySurface, tuneSurfa
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const { questions } = await openDataset({ type: 'questions', path: here('questions.jsonl') });
-// Whether to retrieve is not tuned here, so nothing needs to be written without passages.
-const rag = await createRag({ documents: here('corpus'), config: { critics: { retrieve: null } } });
+// Short answers from few candidates keep the example short; whether to retrieve is not tuned here, so nobody is asked.
+const config = { recall: { topK: 15 }, beam: { maxSegments: 3 }, critics: { retrieve: null } };
+const rag = await createRag({ documents: here('corpus'), config });
 
 const recorded = [];
 for (const gold of questions) {
   const ask: Parameters<typeof askWide>[0] = (config, shared) =>
     rag.ask(gold.question, { id: gold.id, config, shared });
-  const { trace } = await askWide(ask, { settings: 10, seed: 0 });
+  const { trace } = await askWide(ask, { settings: 8, seed: 0 });
   recorded.push({ trace, gold });
 }
 await rag.close();
