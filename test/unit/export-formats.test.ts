@@ -278,6 +278,34 @@ describe('selfrag', () => {
     const unasked = filesOf('selfrag', { ...collection, asked: without, answers }, { kinds: ['isRel', 'isUse'] });
     expect(unasked.lines('train.jsonl')[0]!.output).toContain('by a guild.[Continue to Use Evidence]');
   });
+
+  it('answers of one document stay on one side, also where nobody was asked about its passages', async () => {
+    const collection = await collected(
+      ...(await Promise.all(
+        Array.from({ length: 6 }, (_, i) =>
+          traceOf({
+            question: `When was tower ${i} built?`,
+            passages: [i < 3 ? tower : { ...tower, id: 'b', docId: 'b', text: 'The tower stands in the north.' }],
+            id: `q${i}`,
+          }),
+        ),
+      )),
+    );
+    const asked = new Map(
+      [...collection.asked]
+        .filter(([, { request }]) => request.kind === 'isUse')
+        .map(([id, one]) => [id, { ...one, docIds: new Set<string>() }]),
+    );
+    const change = { kinds: ['isUse'], split: { shares: { train: 0.5, test: 0.5 }, seed: 0, cut: false } } as const;
+    const { lines } = filesOf('selfrag', { ...collection, asked }, change);
+    const sides = [lines('train.jsonl'), lines('test.jsonl')].map((rows) =>
+      rows
+        .map(({ id }) => id)
+        .sort()
+        .join(),
+    );
+    expect(sides.sort()).toEqual(['q0,q1,q2', 'q3,q4,q5']);
+  });
 });
 
 describe('chat', () => {
