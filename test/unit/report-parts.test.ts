@@ -78,7 +78,7 @@ describe('a table', () => {
     ['what', 'value', html`<em>n</em>`, 'text'],
     [
       ['f1', '0.512 [0.480, 0.544]', 40, foreign('a')],
-      ['<em>', null, 1200, 'x'.repeat(40)],
+      ['<em>', '–', 1200, 'x'.repeat(40)],
       [html`<b>em</b>`, '−0.1', null, '3 cats'],
     ],
   );
@@ -298,6 +298,17 @@ describe('names of points', () => {
       ['left', 13],
       ['left', -22],
     ]);
+  });
+
+  it('reckon with the reach of the axes: what is near on a wide one is farther apart on a narrow one', () => {
+    const points = [
+      { x: 4.3, y: 1, label: 'norerank' },
+      { x: 4.5, y: 1, label: 'strict' },
+      { x: 5.3, y: 1, label: 'base' },
+    ];
+    const below = (reach: number[]) => placeLabels(points, { x: reach, y: [0, 2] }).map((one) => one.below);
+    expect(below([])).toEqual([-8, -8, -8]);
+    expect(below([4, 10])).toEqual([-8, 13, -8]);
   });
 
   it('one point, or none', () => {

@@ -81,8 +81,11 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
     ...{ xLow: xInterval?.[0], xHigh: xInterval?.[1], low: yInterval?.[0], high: yInterval?.[1] },
   }));
   const series = seriesOf(rows);
-  const acrossScale = scaleOf(rows.flatMap((row) => [row.x, row.xLow, row.xHigh]));
-  const uprightScale = scaleOf(rows.flatMap((row) => [row.y, row.low, row.high]));
+  const reach = {
+    x: chart.points.flatMap((point) => [point.x, ...(point.xInterval ?? [])]),
+    y: chart.points.flatMap((point) => [point.y, ...(point.yInterval ?? [])]),
+  };
+  const [acrossScale, uprightScale] = [scaleOf(reach.x), scaleOf(reach.y)];
   const [x, y] = [axis('x', chart.x, acrossScale), axis('y', chart.y, uprightScale)];
   const colour = colourOf(series);
   const own = { color: COLOURS[0] };
@@ -91,7 +94,10 @@ export function scatter(chart: Titles & { readonly points: readonly ScatterPoint
     rows.filter(({ xLow }) => xLow !== undefined),
     rows.filter(({ low }) => low !== undefined),
   ];
-  const named = placeLabels(rows.flatMap(({ x, y, label }) => (label === undefined ? [] : [{ x, y, label }])));
+  const named = placeLabels(
+    rows.flatMap(({ x, y, label }) => (label === undefined ? [] : [{ x, y, label }])),
+    reach,
+  );
   const front = rows.filter((row) => row.front === true);
   const places = [...new Set(named.map(({ side, below }) => `${side} ${below}`))];
   const label = (place: string): Layer => {

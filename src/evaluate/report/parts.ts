@@ -86,7 +86,7 @@ const shown = (cell: Cell): string | Html => (cell === null ? '–' : typeof cel
 
 const NUMBERS = /^[[(]?[−+-]?\d[\d.,]*%?(?:\s.*|$)/;
 const isNumeric = (cell: Cell): boolean =>
-  typeof cell === 'number' || cell === null || (typeof cell === 'string' && NUMBERS.test(cell));
+  typeof cell === 'number' || cell === null || (typeof cell === 'string' && (cell === '–' || NUMBERS.test(cell)));
 const plainLength = (cell: Cell): number =>
   cell === null || typeof cell === 'number'
     ? 0
@@ -94,7 +94,7 @@ const plainLength = (cell: Cell): number =>
 
 /** `n`: numbers, to the right and in one line. `t`: texts, that need room. */
 function columnKind(cells: readonly Cell[]): Html | null {
-  if (cells.every((cell) => cell === null)) return null;
+  if (cells.every((cell) => cell === null || cell === '–')) return null;
   if (cells.every(isNumeric)) return html` class="n"`;
   return cells.some((cell) => plainLength(cell) > 30) ? html` class="t"` : null;
 }

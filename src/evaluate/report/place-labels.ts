@@ -20,9 +20,16 @@ const span = (all: readonly number[]): ((value: number) => number) => {
   return (value) => (high > low ? (value - low) / (high - low) : 0.5);
 };
 
-/** Names beside their points, on the side where there is room, a line further where another name stands already. */
-export function placeLabels(points: readonly Named[]): PlacedLabel[] {
-  const [across, up] = [span(points.map(({ x }) => x)), span(points.map(({ y }) => y))];
+/**
+ * Names beside their points, on the side where there is room, a line further where another name stands already. `shown` is
+ * all that the axes have to reach.
+ */
+export function placeLabels(
+  points: readonly Named[],
+  shown: { readonly x: readonly number[]; readonly y: readonly number[] } = { x: [], y: [] },
+): PlacedLabel[] {
+  const across = span([...points.map(({ x }) => x), ...shown.x]);
+  const up = span([...points.map(({ y }) => y), ...shown.y]);
   const taken: { left: number; right: number; at: number }[] = [];
   return points.map((point) => {
     const [x, y] = [across(point.x) * WIDE, (1 - up(point.y)) * HIGH];

@@ -61,16 +61,18 @@ dl.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem
 .facts dt { font-size: .8125rem; color: var(--soft); } .facts dd { margin: 0; font-variant-numeric: tabular-nums; }
 dl.metrics { font: .8125rem/1.5 var(--plain); color: var(--soft); }
 .metrics dt { float: left; clear: left; font-weight: 600; margin-right: .6em; } .metrics dd { margin: 0; }
-.scroll { position: relative; overflow-x: auto; margin: 0 0 1rem; }
+.scroll { position: relative; container-type: inline-size; overflow-x: auto; margin: 0 0 1rem; }
 table { border-collapse: collapse; font: .875rem/1.45 var(--plain); font-variant-numeric: tabular-nums lining-nums;
   border-top: 2px solid var(--strong); border-bottom: 2px solid var(--strong); }
 caption { text-align: left; color: var(--soft); padding-bottom: .45rem; caption-side: top; }
+caption bdi { position: sticky; left: 0; display: inline-block; max-width: 100cqi; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .9rem .4rem 0; max-width: 26rem; overflow-wrap: break-word; }
 th:last-child, td:last-child { padding-right: .2rem; }
 th { font-weight: 600; } tbody th { font-weight: 500; }
 thead > tr > * { border-bottom: 1px solid var(--strong); vertical-align: bottom; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 .n { text-align: right; white-space: nowrap; }
+thead .n { white-space: normal; }
 .t { min-width: 14rem; overflow-wrap: anywhere; }
 .figures-table td > div { white-space: nowrap; }
 .figures-table .t { min-width: 0; overflow-wrap: break-word; }
