@@ -53,7 +53,7 @@ export function registerExport(program: Command, context: CliContext): void {
     .option('--override-weight <number>', "share of a person's label in the target, above 0, at most 1", '1')
     .option('--keep-degraded', 'also learn from what was said in place of a critic that failed')
     .option('--split <shares>', 'by document and question, as train=0.8,dev=0.1,test=0.1', 'train=1')
-    .option('--cut', 'split documents by themselves, and leave out rows that join two sides')
+    .option('--cut', 'split each question with its main document, and leave out rows that join two sides')
     .option('--exclude <files...>', 'leave out what stands in these evaluation sets (JSONL, or JSON)', [])
     .option('--against <files...>', 'the same as --exclude', [])
     .option('--lang <code>', 'language of the rows, for the format pairs', 'en')
