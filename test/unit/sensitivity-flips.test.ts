@@ -78,6 +78,28 @@ describe('how far a threshold is from another answer', () => {
     expect(flip.answer).toEqual({ is: 'found', distance: expect.closeTo(0.4, 12), at: nextBelow(0.2) });
   });
 
+  it('is that of the gate, also where the threshold decides whether it is asked', async () => {
+    const gate = { measure: 'isRel', refuse: false } as const;
+    const given = { passages: [{ text: A, relevant: 0.8 }], gold: A };
+    const always = { ...gate, when: 'always', threshold: 0.5 } as const;
+    const wide = [{ gate: { threshold: 0.5 } }, { gate: { threshold: 0.9 } }];
+    const asked = await recorded({ ...given, config: { gate: always }, wide });
+    // At 0.8 the context is dropped, and the model answers alone.
+    expect(await flipOf(asked, 'gate.threshold')).toEqual({
+      decision: expect.closeTo(0.3, 12),
+      answer: { is: 'found', distance: expect.closeTo(0.3, 12), at: 0.8 },
+    });
+    // Asked only near the threshold of isRel, from 0.7 on; it drops what it is asked about.
+    const uncertain = { ...gate, when: 'uncertain', near: 0.1, threshold: 0.85 } as const;
+    const skipped = await recorded({ ...given, config: { gate: uncertain }, wide: [{}, { gate: { near: 1 } }] });
+    expect(wordsOf(await replay(skipped.trace))).toBe(A);
+    expect(await flipOf(skipped, 'isRel.threshold')).toEqual({
+      decision: expect.closeTo(0.3, 12),
+      answer: { is: 'found', distance: expect.closeTo(0.2, 6), at: expect.closeTo(0.7, 6) },
+    });
+    expect(await flipOf(skipped, 'gate.threshold')).toEqual({ decision: null, answer: { is: 'never' } });
+  });
+
   it('is never where no value in the range decides', async () => {
     const given = { passages: [{ text: A, relevant: 0 }], gold: A, config: { isRel: { threshold: 0.5 } } };
     const flip = await flipOf(await recorded(given), 'isRel.threshold');
