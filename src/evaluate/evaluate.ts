@@ -84,6 +84,16 @@ export {
 } from './embedding/probe.ts';
 export type { Slices, Tagged } from './embedding/slices.ts';
 export { evaluateSts, type StsFigures, type StsPair } from './embedding/sts.ts';
+export { cardPage, type ExportCard, exportCard } from './export/card.ts';
+export { type AskedRequest, type Collection, createCollection, type Said } from './export/collect.ts';
+export { type ExportContent, type ExportFile, exportContent } from './export/export.ts';
+export { type ExportFormat, FORMATS } from './export/formats.ts';
+export { createKnownTexts, type KnownTexts, readKnownTexts } from './export/leaks.ts';
+export { type ReviewRow, readReview, reviewCsv, reviewJsonl, reviewRows } from './export/review.ts';
+export { type ExportOptions, type ExportRow, reviewable, selectRows } from './export/rows.ts';
+export { type SelfRagSample, selfRagSamples } from './export/selfrag.ts';
+export { type Placed, type Split, splitByDocument } from './export/split.ts';
+export { type Override, type Target, type TargetOptions, targetOf } from './export/targets.ts';
 export { containsGold, exactMatch, normalizeAnswer, tokenF1 } from './metrics/answers.ts';
 export { containsGoldZh, exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
 export { bootstrap } from './metrics/bootstrap.ts';
