@@ -32,20 +32,24 @@ function experimentFile(change: object = {}): { readonly file: string; readonly 
 interface Fakes {
   readonly ask?: RunOptions['ask'];
   readonly index?: string;
+  readonly onOpen?: () => void;
 }
 
 /** Runs the command with parts of the test; what it asked of them. */
-async function evalRun(args: readonly string[], { ask, index = 'i1' }: Fakes = {}) {
+async function evalRun(args: readonly string[], { ask, index = 'i1', onOpen }: Fakes = {}) {
   const fake = countingParts();
   let closed = 0;
-  const open: OpenSystems = async ({ systems }) => ({
-    ask: ask ?? askOf(fake),
-    scopeOf: factScope,
-    indexes: Object.fromEntries(systems.map(({ name }) => [name, index])),
-    close: async () => {
-      closed += 1;
-    },
-  });
+  const open: OpenSystems = async ({ systems }) => {
+    onOpen?.();
+    return {
+      ask: ask ?? askOf(fake),
+      scopeOf: factScope,
+      indexes: Object.fromEntries(systems.map(({ name }) => [name, index])),
+      close: async () => {
+        closed += 1;
+      },
+    };
+  };
   const ran = runCommand((program, context) => registerEvalRun(program, context, open), ['run', ...args]);
   return { ...(await ran), calls: fake.calls, closed };
 }
@@ -140,10 +144,15 @@ describe('discern eval run', () => {
     const { file, out } = await finished();
     const other = { ...GIVEN, configs: { base: { isRel: { threshold: 0.1 } } } };
     writeFileSync(file, JSON.stringify(other));
-    await expect(evalRun([file])).rejects.toMatchObject({
+    let opened = 0;
+    const onOpen = () => {
+      opened += 1;
+    };
+    await expect(evalRun([file], { onOpen })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: 'configs.base has changed since its traces were made: isRel.threshold was 0.5 and is 0.1',
     });
+    expect(opened).toBe(0);
     writeFileSync(join(out, 'notes.txt'), 'mine');
     const { calls } = await evalRun([file, '--fresh']);
     expect(calls.recalled).toBe(4);

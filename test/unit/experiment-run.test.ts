@@ -4,6 +4,7 @@ import type { ConfigInput } from '../../src/config.ts';
 import { DiscernError } from '../../src/errors.ts';
 import type { FactScope, RunOptions } from '../../src/evaluate/experiment/run.ts';
 import type { System } from '../../src/evaluate/experiment/schema.ts';
+import { scriptedCritic } from '../../src/testing/scripted-critic.ts';
 import { parseTrace } from '../../src/trace.ts';
 import {
   askOf,
@@ -84,6 +85,18 @@ describe('runExperiment: what configs share', () => {
     expect(calls.recalled).toBe(8);
     const { requests, sharedRequests } = observations;
     expect(requests - sharedRequests).toBe(calls.recalled + calls.critiques + calls.extensions);
+  });
+
+  it('counts no requests of a shadow, which is outside of the cost', async () => {
+    const fake = countingParts();
+    const parts = { ...fake.parts, shadow: scriptedCritic(undefined, { id: 'shadow@1' }) };
+    const experiment = experimentOf();
+    const { observations } = await runIn(experiment, { ask: askOf({ parts }) }, fake);
+    const facts = observations.systems.flatMap(({ answers }) => [...answers.values()].map(({ trace }) => trace.facts));
+    expect(facts.flat().filter(({ backend }) => backend === 'shadow@1')).toHaveLength(4 * 3 + 9 * 2);
+    const { requests, sharedRequests } = observations;
+    expect({ requests, sharedRequests }).toEqual({ requests: 51, sharedRequests: 31 });
+    expect((await runIn(experiment)).observations).toMatchObject({ requests, sharedRequests });
   });
 
   it('tells its progress in answers', async () => {

@@ -119,8 +119,7 @@ async function askQuestion(
     checkResumed(trace, system, gold);
     const answer = await replayed(trace, system);
     outcomes.set(system, { answer });
-    const { facts, passages } = factSource({ ...trace, facts: trace.facts.slice(0, answer.cost.requests) });
-    known.push({ scope: scopes[s]!, facts, passages });
+    known.push({ scope: scopes[s]!, ...factSource(trace) });
     onAnswer();
   }
   for (const [s, system] of systems.entries()) {
@@ -172,6 +171,7 @@ function countRequests(outcomes: readonly (readonly Outcome[])[], scopes: readon
       if (!('answer' in one)) continue;
       const { trace, cost } = one.answer;
       requests += cost.requests;
+      // What a shadow was asked comes after them, and is outside of the cost.
       for (const fact of trace.facts.slice(0, cost.requests)) {
         const width = fact.role === 'recall' ? (fact.value as { readonly topK?: number }).topK : null;
         const id = JSON.stringify([scopes[s]!(fact), fact.role, fact.backend, fact.key, width]);
