@@ -99,8 +99,15 @@ export function gridSettings(axes: readonly Axis[], count: number): Setting[] {
 function spread(axis: Axis, count: number): Leaf[] {
   const size = sizeOf(axis);
   const at = (i: number) => (count === 1 ? 0.5 : i / (count - 1));
-  if ('low' in axis.values) return Array.from({ length: count }, (_, i) => valueAt(axis, at(i)));
   const { values } = axis;
+  if ('low' in values) {
+    const { low, high, step } = values;
+    if (step !== null) return Array.from({ length: count }, (_, i) => valueAt(axis, at(i)));
+    // Six digits are short, and even: the ends stay what they are.
+    return Array.from({ length: count }, (_, i) =>
+      at(i) === 1 ? high : at(i) === 0 ? low : Number((low + at(i) * (high - low)).toPrecision(6)),
+    );
+  }
   return Array.from({ length: count }, (_, i) => values[count === size ? i : Math.round(at(i) * (size - 1))]!);
 }
 

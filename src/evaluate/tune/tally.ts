@@ -66,7 +66,7 @@ export interface Figures {
 }
 
 /** Settings whose gains are also kept by groups, at most. */
-const SAMPLE = 500;
+const SAMPLE = 256;
 
 /** What was tried, summed by folds: nothing is kept for single questions. */
 export interface Tally {
