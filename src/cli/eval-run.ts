@@ -29,7 +29,8 @@ interface Flags {
 const HELP = `
 The file is JSON: { "name", "dataset": { "type", "path" }, "configs": { NAME: options by group }, "metrics": [...] },
 and where wanted "index", "baseline", "main", "parallel", "out" and "seed". Paths are relative to it.
-Started again, it goes on where it stopped; what one config has asked of models is not asked again for another.`;
+Started again, it goes on where it stopped; what one config has asked of models is not asked again for another.
+Questions that are asked at the same time wait for one another: milliseconds are told best with "parallel": 1.`;
 
 /** Adds `discern eval run`: configurations compared on the same questions. */
 export function registerEvalRun(group: Command, context: CliContext, open: OpenSystems = openSystems): void {
