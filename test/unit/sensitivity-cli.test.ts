@@ -84,21 +84,19 @@ describe('discern sensitivity', () => {
   });
 
   it('looks at other settings than the recorded ones, and counts what they lack', async () => {
-    const { out } = await run('--over', 'weights.isSup=0..2', '--points', '2', '--json', '--isRel.threshold', '0.1');
+    const { out } = await run('--over', 'beam.width=1..2', '--points', '2', '--json', '--isRel.threshold', '0.1');
     // Half of the traces do not hold what the second passage was asked for.
     expect(JSON.parse(out)).toMatchObject({
       base: { questions: 8, replayed: 4 },
       idle: { options: [] },
       critics: [{ kind: 'isRel', ablated: { passes: true } }, { kind: 'isSup' }, { kind: 'isUse' }],
     });
-    expect((await run('--over', 'weights.isSup=0..2', '--isRel.threshold', '0.1')).out).toContain(
-      '4 questions left out',
-    );
+    expect((await run('--over', 'beam.width=1..2', '--isRel.threshold', '0.1')).out).toContain('4 questions left out');
   });
 
   it('tells of traces without a gold answer', async () => {
     const file = fileWith('gold.jsonl', jsonl([{ id: 'q2', question: all[2]!.gold.question, answers: ['x'] }]));
-    const { notes, out } = await run('--gold', file, '--over', 'weights.isSup=0..2', '--points', '2', '--json');
+    const { notes, out } = await run('--gold', file, '--over', 'beam.width=1..2', '--points', '2', '--json');
     expect(notes.join()).toContain('7 traces left out');
     expect(JSON.parse(out)).toMatchObject({ base: { questions: 1 } });
   });
@@ -115,7 +113,7 @@ describe('discern sensitivity', () => {
       /^INPUT_INVALID no question of the traces stands in/,
     );
     expect(await codeOf(run('--traces', fileWith('t.jsonl', '{}\n')))).toMatch(/^TRACE_INVALID .*t.jsonl, line 1/);
-    expect(await codeOf(run('--report', join(newFolder(), 'no', 'such.html'), '--over', 'weights.isSup=0..2'))).toMatch(
+    expect(await codeOf(run('--report', join(newFolder(), 'no', 'such.html'), '--over', 'beam.width=1..2'))).toMatch(
       /^INPUT_INVALID .*such.html cannot be written/,
     );
   });
