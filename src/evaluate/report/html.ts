@@ -22,7 +22,7 @@ export const html = (strings: TemplateStringsArray, ...parts: readonly Part[]): 
 /** Text that was made by this package as HTML, such as a chart. */
 export const trusted = (text: string): Html => ({ html: text });
 
-/** A chapter of a report. */
+/** A chapter of a report. Its body has headings from h3 on, and ids that begin with its own. */
 export interface Chapter {
   /** Names its place in the page: letters and dashes. */
   readonly id: string;

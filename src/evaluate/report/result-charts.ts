@@ -19,7 +19,7 @@ async function differenceChart(report: ExperimentReport, { name, better }: Metri
   const svg = await forest({ title: name, x, rows });
   return [
     figure(
-      `${name}: difference to the baseline with its 95% interval. Hollow: no difference that the data can show.`,
+      `${name}: difference to the baseline with its 95% interval. Hollow: no difference that the data can show, corrected for the number of comparisons.`,
       svg,
     ),
   ];

@@ -112,7 +112,7 @@ details { margin: 0 0 1rem; } summary { cursor: pointer; font: .9375rem/1.6 var(
   .figures-table table { table-layout: fixed; }
   .figures { display: block; } .figures figure { display: inline-block; width: 47%; margin: 0 2% 1rem 0; vertical-align: top; }
   ul.systems { grid-template-columns: 1fr 1fr; }
-  h2, h3, h4, caption { break-after: avoid; } p { orphans: 3; widows: 3; } tr, figure, article, li { break-inside: avoid; }
+  h2, h3, h4, caption { break-after: avoid; } p { orphans: 3; widows: 3; } tr, figure, article, li, .facts div { break-inside: avoid; }
   thead { display: table-header-group; }
 }
 `;
