@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairedDifference } from '../../src/evaluate/metrics/paired.ts';
 import { chanceOf } from '../../src/evaluate/tune/chance.ts';
-import { clusteredDifference, clusteredError, clusteredMean } from '../../src/evaluate/tune/clustered.ts';
+import { clusteredDifference, clusteredError, clusteredMeans } from '../../src/evaluate/tune/clustered.ts';
 import { dealFolds } from '../../src/evaluate/tune/folds.ts';
 import { seededRandom } from '../../src/text/random.ts';
 
@@ -80,7 +80,7 @@ describe('means over groups', () => {
     // mean 1; residuals 2 - 1 and 2 - 3: sqrt(1 + 1) / 4
     expect(clusteredError([2, 1, 1, 0], ['a', 'b', 'b', 'b'])).toBeCloseTo(Math.SQRT2 / 4, 12);
     expect(clusteredError([], [])).toBe(0);
-    expect(clusteredMean([0.3, 0.3], ['a', 'b'], 0)).toEqual({ mean: 0.3, ci95: [0.3, 0.3], n: 2 });
+    expect(clusteredMeans([[0.3, 0.3]], ['a', 'b'], 0)).toEqual([{ mean: 0.3, ci95: [0.3, 0.3], n: 2 }]);
   });
 });
 

@@ -76,12 +76,12 @@ describe('evidence', () => {
   it('is found in at most 5% of cases where no setting is better', async () => {
     let [promoted, moved] = [0, 0];
     for (let seed = 0; seed < 200; seed++) {
-      const result = await tuneSurface(randomSurface(40, SUP, 1000 + seed), options({ seed, trials: 10 }));
+      const result = await tuneSurface(randomSurface(30, SUP, 1000 + seed), options({ seed, trials: 8 }));
       if (result.verdict !== 'no evidence') promoted += 1;
       if (result.train.difference! > 0) moved += 1;
     }
     // On the questions that it is chosen on, something nearly always looks better.
-    expect(moved).toBeGreaterThan(160);
+    expect(moved).toBeGreaterThan(150);
     expect(promoted).toBeLessThanOrEqual(10);
   });
 

@@ -4,57 +4,68 @@ import type { PairedDifference } from '../metrics/paired.ts';
 
 const ROUNDS = 2000;
 
-/** Values summed over their groups. */
+/** The place of each value's group, from 0 by first appearance, and how many values each group has. */
 interface Clusters {
-  readonly sums: Float64Array;
+  readonly of: Int32Array;
   readonly sizes: Float64Array;
 }
 
-function clustersOf(values: ArrayLike<number>, groups: ArrayLike<string>): Clusters {
+function clustersOf(groups: ArrayLike<string>): Clusters {
   const places = new Map<string, number>();
-  const [sums, sizes]: [number[], number[]] = [[], []];
-  for (let i = 0; i < values.length; i++) {
-    const place = places.get(groups[i]!) ?? sums.length;
-    places.set(groups[i]!, place);
-    sums[place] = (sums[place] ?? 0) + values[i]!;
-    sizes[place] = (sizes[place] ?? 0) + 1;
-  }
-  return { sums: Float64Array.from(sums), sizes: Float64Array.from(sizes) };
+  const of = Int32Array.from(groups, (group) => {
+    const place = places.get(group) ?? places.size;
+    places.set(group, place);
+    return place;
+  });
+  const sizes = new Float64Array(places.size);
+  for (const place of of) sizes[place]! += 1;
+  return { of, sizes };
+}
+
+function sumsOf(values: ArrayLike<number>, { of, sizes }: Clusters): Float64Array {
+  const sums = new Float64Array(sizes.length);
+  for (let i = 0; i < values.length; i++) sums[of[i]!]! += values[i]!;
+  return sums;
 }
 
 /**
- * The mean over values with its interval over resampled groups: what stands in one group, such as questions about one
- * document, is drawn together. With one value in each group it is `meanInterval`. Null without values.
+ * The mean of each column with its interval over resampled groups: what stands in one group, such as questions about one
+ * document, is drawn together, and alike for all columns. With one value in each group it is `meanInterval`.
  */
-export function clusteredMean(
-  values: ArrayLike<number>,
+export function clusteredMeans(
+  columns: readonly ArrayLike<number>[],
   groups: ArrayLike<string>,
   seed: number,
   rounds = ROUNDS,
-): MeanInterval | null {
-  const n = values.length;
-  if (n === 0) return null;
-  let [total, same] = [0, true];
-  for (let i = 0; i < n; i++) {
-    total += values[i]!;
-    same &&= values[i] === values[0];
-  }
-  if (same) return { mean: values[0]!, ci95: [values[0]!, values[0]!], n };
-  const { sums, sizes } = clustersOf(values, groups);
+): MeanInterval[] {
+  const n = groups.length;
+  const clusters = clustersOf(groups);
+  const { sizes } = clusters;
+  const varied = columns.map((values) => Array.prototype.some.call(values, (value: number) => value !== values[0]));
+  const sums = columns.map((values) => sumsOf(values, clusters));
+  const means = columns.map(() => new Float64Array(rounds));
   const next = seededRandom(seed);
-  const means = new Float64Array(rounds);
-  for (let round = 0; round < rounds; round++) {
-    let [sum, size] = [0, 0];
-    for (let i = 0; i < sums.length; i++) {
-      const place = Math.floor(next() * sums.length);
-      sum += sums[place]!;
-      size += sizes[place]!;
+  const places = new Int32Array(sizes.length);
+  if (varied.includes(true))
+    for (let round = 0; round < rounds; round++) {
+      let size = 0;
+      for (let i = 0; i < places.length; i++) {
+        places[i] = Math.floor(next() * places.length);
+        size += sizes[places[i]!]!;
+      }
+      for (const [column, own] of sums.entries()) {
+        if (!varied[column]) continue;
+        let sum = 0;
+        for (let i = 0; i < places.length; i++) sum += own[places[i]!]!;
+        means[column]![round] = sum / size;
+      }
     }
-    means[round] = sum / size;
-  }
-  means.sort();
-  const at = (share: number) => means[Math.min(rounds - 1, Math.floor(share * rounds))]!;
-  return { mean: total / n, ci95: [at(0.025), at(0.975)], n };
+  return columns.map((values, column) => {
+    if (!varied[column]) return { mean: values[0]!, ci95: [values[0]!, values[0]!], n };
+    const drawn = means[column]!.sort();
+    const at = (share: number) => drawn[Math.min(rounds - 1, Math.floor(share * rounds))]!;
+    return { mean: sums[column]!.reduce((all, sum) => all + sum, 0) / n, ci95: [at(0.025), at(0.975)], n };
+  });
 }
 
 /** b - a over the places where both are defined; groups are resampled, and change their sign, as a whole. Null without such places. */
@@ -68,12 +79,19 @@ export function clusteredDifference(
   const places = a.flatMap((value, i) => (value === null || (b[i] ?? null) === null ? [] : [i]));
   const differences = places.map((i) => b[i]! - a[i]!);
   const of = places.map((i) => groups[i]!);
-  const interval = clusteredMean(differences, of, seed, rounds);
-  return interval && { ...interval, p: signFlipP(clustersOf(differences, of), seed, rounds) };
+  if (differences.length === 0) return null;
+  const [interval] = clusteredMeans([differences], of, seed, rounds);
+  return { ...interval!, p: signFlipP(differences, of, seed, rounds) };
 }
 
 /** As that of `pairedDifference`, with one sign for each group. */
-function signFlipP({ sums }: Clusters, seed: number, rounds: number): number {
+export function signFlipP(
+  differences: ArrayLike<number>,
+  groups: ArrayLike<string>,
+  seed: number,
+  rounds = ROUNDS,
+): number {
+  const sums = sumsOf(differences, clustersOf(groups));
   const moved = sums.filter((sum) => sum !== 0);
   const seen = Math.abs(moved.reduce((all, sum) => all + sum, 0));
   const next = seededRandom(seed + 1);
@@ -90,7 +108,9 @@ function signFlipP({ sums }: Clusters, seed: number, rounds: number): number {
 export function clusteredError(values: ArrayLike<number>, groups: ArrayLike<string>): number {
   const n = values.length;
   if (n === 0) return 0;
-  const { sums, sizes } = clustersOf(values, groups);
+  const clusters = clustersOf(groups);
+  const { sizes } = clusters;
+  const sums = sumsOf(values, clusters);
   const mean = sums.reduce((all, sum) => all + sum, 0) / n;
   let squares = 0;
   for (let i = 0; i < sums.length; i++) squares += (sums[i]! - sizes[i]! * mean) ** 2;

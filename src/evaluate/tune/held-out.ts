@@ -1,7 +1,7 @@
 import type { MeanInterval } from '../metrics/mean.ts';
 import type { PairedDifference } from '../metrics/paired.ts';
 import type { Chance } from './chance.ts';
-import { clusteredDifference, clusteredError, clusteredMean } from './clustered.ts';
+import { clusteredError, clusteredMeans, signFlipP } from './clustered.ts';
 import type { Folds } from './folds.ts';
 import type { Setting, Surface } from './surface.ts';
 import { COSTS, type ColumnSurface, type Columns, type CostName, fillColumns, newColumns } from './tally.ts';
@@ -122,10 +122,10 @@ function widened(
 const widthOf = ({ ci95: [low, high] }: MeanInterval): number => high - low;
 
 function comparedOf(rows: readonly Pair[], seed: number): Compared | null {
+  if (rows.length === 0) return null;
   const groups = rows.map(({ group }) => group);
-  const [before, after] = [rows.map((row) => row.before), rows.map((row) => row.after)];
-  const base = clusteredMean(before, groups, seed);
-  const tuned = clusteredMean(after, groups, seed);
-  const difference = clusteredDifference(before, after, groups, seed);
-  return base && tuned && difference && { base, tuned, difference };
+  const differences = rows.map(({ before, after }) => after - before);
+  const columns = [rows.map(({ before }) => before), rows.map(({ after }) => after), differences];
+  const [base, tuned, difference] = clusteredMeans(columns, groups, seed);
+  return { base: base!, tuned: tuned!, difference: { ...difference!, p: signFlipP(differences, groups, seed) } };
 }
