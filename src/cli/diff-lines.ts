@@ -32,13 +32,18 @@ function pairsLine({ pairs, onlyA, onlyB }: FaultReport): string {
 }
 
 /** What makes the comparison weaker than it looks. */
-export function warningLines({ notReplayed, notAsRecorded, stages }: FaultReport): string[] {
+export function warningLines({ notReplayed, notAsRecorded, editedPassages, stages }: FaultReport): string[] {
   const lost = new Set([...notReplayed.a, ...notReplayed.b]).size;
   const other = notAsRecorded.a + notAsRecorded.b;
   return [
     ...(lost > 0 ? [`${count(lost, 'question')} lack facts to be answered again: recorded answers are compared`] : []),
     ...(other > 0
       ? [`${count(other, 'recorded answer')} would be another one today from the same facts: today's are compared`]
+      : []),
+    ...(editedPassages > 0
+      ? [
+          `${count(editedPassages, 'passage')} of the same id with another text: what models say of them follows from that`,
+        ]
       : []),
     ...stages
       .filter(({ unchecked }) => unchecked > 0)

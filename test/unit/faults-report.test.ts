@@ -158,6 +158,29 @@ describe('what is not the same', () => {
     expect(report.backends.map(({ backend }) => backend)).not.toContain('shadow@1');
   });
 
+  it('facts that no answer needed are none of it', async () => {
+    const wider = (await baseline()).map((trace): Trace => {
+      const [fact] = trace.facts.filter(({ role }) => role === 'rerank');
+      return { ...trace, facts: [...trace.facts, { ...fact!, key: 'asked besides' }] };
+    });
+    const report = await findFaults(run('a', await baseline()), run('b', wider));
+    expect(report).toMatchObject({ changed: 0, otherFactsSameAnswer: 0 });
+  });
+
+  it('passages with another text under the same id are counted', async () => {
+    const traces = await baseline();
+    const [first] = Object.keys(traces[0]!.passages);
+    const edited = traces.map((trace, i): Trace => {
+      const passage = trace.passages[first!];
+      return i > 0 || !passage
+        ? trace
+        : { ...trace, passages: { ...trace.passages, [first!]: { ...passage, text: 'x' } } };
+    });
+    const report = await findFaults(run('a', traces), run('b', edited));
+    expect(report).toMatchObject({ changed: 0, editedPassages: 1 });
+    expect(faultsChapter(report).body.html).toContain('another text in the second run: 1.');
+  });
+
   it('answers that this version would give otherwise are told', async () => {
     const other = (await baseline()).map((trace) => ({
       ...trace,
@@ -234,7 +257,7 @@ describe('the chapter', () => {
     expect(page).not.toMatch(/<script|<b>|<a>\.jsonl/);
     expect(page).toContain('&#60;a&#62;.jsonl');
     expect(page).toContain('rerank and critic, by substitution; not tried for missing facts: rerank, critic');
-    expect(page).toContain('another model under the same id');
+    expect(page).toContain('other answers under the same id');
     for (const { id } of report.questions) expect(page).toContain(`<bdi>${id}</bdi>`);
     const words = page.replace(/<style>.*?<\/style>/s, '').replace(/<[^>]*>/g, ' ');
     expect(words).toContain(`${report.changed} answers changed`);

@@ -310,6 +310,21 @@ describe('which model changed', () => {
   });
 });
 
+describe('a budget of time', () => {
+  it('that a slower model spends is blamed on it', async () => {
+    const budget = { calls: null, tokens: null, ms: 40 };
+    const limited = (traces: readonly Trace[], ms: number) =>
+      withFacts(traces, (fact) => (fact.role === 'rerank' ? { ...fact, ms } : fact)).map((trace) => ({
+        ...trace,
+        config: { ...trace.config, budget },
+      }));
+    const report = await compare(limited(await baseline(), 1), limited(await baseline(), 10));
+    expect(report.changed).toBe(8);
+    expect(named(report)).toEqual(['rerank by substitution']);
+    expect(report.backends.every(({ status }) => status === 'unchanged')).toBe(true);
+  });
+});
+
 describe('sets of stages', () => {
   it('come by size, then earliest first, each once', () => {
     const sets = stageSets(FAULT_STAGES);

@@ -56,7 +56,10 @@ export async function blameChange(mixture: Mixture, target: Said, signal?: Abort
   return { stages: first === null ? [] : [first], by: 'first difference', untried, unchecked: [] };
 }
 
-/** The stages, not put back, of which the answer needs what only the first run heard, and no shared request tells that the second would hear the same. */
+/**
+ * The stages, not put back, of which the answer needs what only the first run heard, where no shared request tells that
+ * the second would hear the same.
+ */
 function uncheckedStages({ facts, models }: Mixture, stages: readonly FaultStage[], { trace }: Answer): FaultStage[] {
   const lent = trace.facts.filter((fact) => !facts.b.has(factId(fact)) && models.unchecked.has(backendName(fact)));
   const found = new Set(lent.map(({ role }) => stageOfFact(role)));

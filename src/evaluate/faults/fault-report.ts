@@ -63,6 +63,8 @@ export interface FaultReport {
   readonly notReplayed: { readonly a: readonly string[]; readonly b: readonly string[] };
   /** Questions that this version answers otherwise than the one that recorded them, from the same facts. */
   readonly notAsRecorded: { readonly a: number; readonly b: number };
+  /** Passages of the same id with another text: what models say of them follows from that. */
+  readonly editedPassages: number;
   /** Answers that changed, and answers that did not though models said something else. */
   readonly changed: number;
   readonly otherFactsSameAnswer: number;

@@ -7,6 +7,7 @@ import { answerOf, blameChange, type Said, saidBy, saysSame } from './blame.ts';
 import { optionChanges, partChanges } from './changes.ts';
 import { alike, backendChanges, comparedModels, type FactPair, factPair } from './facts.ts';
 import type { ChangedAnswer, FaultReport, MetricChange, StageFaults } from './fault-report.ts';
+import { editedPassages } from './hybrid.ts';
 import { pairTraces, type TracePair } from './pairs.ts';
 import { FAULT_STAGES, type FaultStage } from './stages.ts';
 
@@ -36,6 +37,8 @@ interface Compared {
   readonly facts: FactPair;
   readonly before: Said;
   readonly after: Said;
+  /** Both answers needed the same requests, and the models said the same. */
+  readonly sameFacts: boolean;
   readonly replayed: { readonly a: boolean; readonly b: boolean };
   readonly asRecorded: { readonly a: boolean; readonly b: boolean };
   /** One for each metric. */
@@ -84,8 +87,9 @@ export async function findFaults(a: Run, b: Run, options: FaultOptions = {}): Pr
       a: ids(({ asRecorded }) => !asRecorded.a).length,
       b: ids(({ asRecorded }) => !asRecorded.b).length,
     },
+    editedPassages: new Set(pairs.flatMap(editedPassages)).size,
     changed: questions.length,
-    otherFactsSameAnswer: compared.filter((one) => saysSame(one.before, one.after) && !sameFacts(one.facts)).length,
+    otherFactsSameAnswer: compared.filter((one) => saysSame(one.before, one.after) && !one.sameFacts).length,
     metrics: metrics.map((metric, m) => metricChange(metric, compared, m, seed)),
     stages: FAULT_STAGES.map((stage) => stageFaults(stage, questions, places, compared, metrics, seed)),
     sets: countSets(questions),
@@ -107,13 +111,15 @@ async function compare(pair: TracePair, options: FaultOptions): Promise<Compared
   const [before, after] = [saidBy(a ?? pair.a.answer), saidBy(b ?? pair.b.answer)];
   return {
     ...{ pair, before, after, facts: factPair(pair) },
+    // A trace may hold more than its answer needed.
+    sameFacts: isSame(factPair({ a: a?.trace ?? pair.a, b: b?.trace ?? pair.b })),
     replayed: { a: a !== null, b: b !== null },
     asRecorded: { a: saysSame(before, saidBy(pair.a.answer)), b: saysSame(after, saidBy(pair.b.answer)) },
     values: { a: valuesOf(a), b: valuesOf(b) },
   };
 }
 
-const sameFacts = ({ a, b }: FactPair): boolean =>
+const isSame = ({ a, b }: FactPair): boolean =>
   a.size === b.size &&
   [...a].every(([id, fact]) => {
     const other = b.get(id);

@@ -94,8 +94,9 @@ const otherOptions = (pair: TracePair, stage: FaultStage): boolean =>
     return text({ ...pair.a.config[group], ...leave }) !== text({ ...pair.b.config[group], ...leave });
   });
 
-const otherTexts = ({ a, b }: TracePair): boolean =>
-  Object.values(a.passages).some(({ id, text: words }) => (b.passages[id]?.text ?? words) !== words);
+/** Ids of passages that have another text in the second run. */
+export const editedPassages = ({ a, b }: TracePair): string[] =>
+  Object.values(a.passages).flatMap(({ id, text: words }) => ((b.passages[id]?.text ?? words) === words ? [] : [id]));
 
 /** Whether a model of the stage answered one of the shared requests differently, however little. */
 const otherFacts = ({ facts }: Pick<Mixture, 'facts'>, stage: FaultStage, isTimed = false): boolean =>
@@ -118,6 +119,6 @@ export function suspects(mixture: Mixture): FaultStage[] {
       otherParts(pair, stage) ||
       otherOptions(pair, stage) ||
       otherFacts(mixture, stage, isTimed) ||
-      (stage === 'recall' && otherTexts(pair)),
+      (stage === 'recall' && editedPassages(pair).length > 0),
   );
 }

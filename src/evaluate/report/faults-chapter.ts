@@ -23,7 +23,7 @@ const LONGEST = 500;
 
 const STATUS_WORDS: Readonly<Record<BackendChange['status'], string>> = {
   unchanged: 'the same',
-  changed: 'another model under the same id',
+  changed: 'other answers under the same id',
   unknown: 'not known: too few requests stand in both runs',
   new: 'in the second run only',
   gone: 'in the baseline only',
@@ -43,12 +43,13 @@ ${plural(changed, 'answer')} changed; for ${numberText(otherFactsSameAnswer)} mo
 answer stayed.</p>
 <p class="fine">No model was asked. For each changed answer the facts, parts and options of single stages, then of several,
 were put back to those of the baseline; the first that brings its answer back is to blame. Where the facts for that were not
-recorded, the first difference between the two runs is named instead. Settings: options alone decided otherwise.</p>
+recorded, the first difference between the two runs is named instead. Settings: options alone decided otherwise. On them:
+the mean difference on the questions that name a stage; of the whole: what they add to the difference of all questions.</p>
 ${warnings(report)}`;
 }
 
 /** What makes the comparison weaker than it looks; nothing where nothing does. */
-function warnings({ notReplayed, notAsRecorded, stages }: FaultReport): Html {
+function warnings({ notReplayed, notAsRecorded, editedPassages, stages }: FaultReport): Html {
   const lost = new Set([...notReplayed.a, ...notReplayed.b]).size;
   const other = notAsRecorded.a + notAsRecorded.b;
   const unchecked = stages.filter((stage) => stage.unchecked > 0);
@@ -60,6 +61,10 @@ metric is.</p>`
     other > 0 &&
     html`<p>${plural(other, 'recorded answer')} would be another one today from the same facts, since this version of the
 package decides otherwise than the one that recorded them. What is compared is what this version answers.</p>`
+  }${
+    editedPassages > 0 &&
+    html`<p>Passages of the same id with another text in the second run: ${numberText(editedPassages)}. What models say of
+them follows from that, whichever stage is named.</p>`
   }${unchecked.map(
     ({ stage, unchecked: count }) =>
       html`<p>In ${plural(count, 'changed answer')} nothing but its id says that the ${stage} is the same in both
@@ -67,16 +72,16 @@ runs: it was asked nothing twice. It may share the blame.</p>`,
   )}`;
 }
 
-const metricsTable = ({ metrics, a, b }: FaultReport): Html =>
+const metricsTable = ({ metrics }: FaultReport): Html =>
   dataTable(
     'Both runs on the same questions',
-    ['metric', 'n', foreign(a.name), foreign(b.name), 'difference', 'p'],
+    ['metric', 'n', 'baseline', 'second run', 'difference', 'p'],
     metrics.map(({ name, better, a: before, b: after, difference }) => [
       html`${name} <small>${better} is better</small>`,
       difference?.n ?? 0,
-      intervalText(before),
-      intervalText(after),
-      differenceText(difference),
+      before && intervalText(before),
+      after && intervalText(after),
+      difference && differenceText(difference),
       difference && pText(difference.p),
     ]),
   );
@@ -86,8 +91,8 @@ function stageRow(report: FaultReport, faults: StageFaults): Cell[] {
   return [
     ...[stage, blamed, alone, bySubstitution, byFirstDifference],
     ...report.metrics.flatMap(({ name }) => {
-      const share = faults.shares[name] ?? null;
-      return [differenceText(faults.effects[name] ?? null), share === null ? null : signedText(share)];
+      const [effect, share] = [faults.effects[name] ?? null, faults.shares[name] ?? null];
+      return [effect && differenceText(effect), share === null ? null : signedText(share)];
     }),
   ];
 }
@@ -97,7 +102,7 @@ const stagesTable = (report: FaultReport): Html =>
     `Who is to blame for ${plural(report.changed, 'changed answer')}`,
     [
       ...['stage', 'blamed', 'alone', 'by substitution', 'by first difference'],
-      ...report.metrics.flatMap(({ name }) => [`${name} of these questions`, `part of the difference in ${name}`]),
+      ...report.metrics.flatMap(({ name }) => [`${name} on them`, 'of the whole']),
     ],
     report.stages.map((faults) => stageRow(report, faults)),
   );
