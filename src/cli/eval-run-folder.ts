@@ -18,7 +18,8 @@ export interface ExperimentFolder {
   /** Checks, and keeps it for the next run. */
   keep(now: ExperimentRecord): Promise<void>;
   /** Returns the paths. */
-  writeReport(report: { readonly json: string; readonly html: string }): Promise<{ json: string; html: string }>;
+  /** The figures first: a page that cannot be made loses none of them. */
+  writeReport(report: { readonly json: string; html(): Promise<string> }): Promise<{ json: string; html: string }>;
   close(): Promise<void>;
 }
 
@@ -77,8 +78,9 @@ export async function openExperimentFolder(
       const paths = { json: join(out, REPORT.json), html: join(out, REPORT.html) };
       await touching(out, async () => {
         await writeFile(paths.json, json);
-        await writeFile(paths.html, html);
       });
+      const page = await html();
+      await touching(out, () => writeFile(paths.html, page));
       return paths;
     },
     close,

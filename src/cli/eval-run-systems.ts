@@ -6,8 +6,10 @@ import type { Dataset } from '../evaluate/data/dataset.ts';
 import { indexGroup, ingestDataset } from '../evaluate/experiment/ingest.ts';
 import type { FactScope, RunOptions } from '../evaluate/experiment/run.ts';
 import type { Experiment, System } from '../evaluate/experiment/schema.ts';
+import { type AskWith, askWide } from '../evaluate/wide.ts';
 import { createSplitter, criticKey, keptVectors } from '../presets.ts';
 import { createRag, type Rag } from '../rag.ts';
+import { mergeConfig } from '../replay.ts';
 import { keyOf } from '../text/hash.ts';
 import { type Critique, REFLECTIONS, type ReflectionKind } from '../types.ts';
 import { type CliContext, ragOptions } from './context.ts';
@@ -50,8 +52,14 @@ export const openSystems: OpenSystems = async (experiment, dataset, context) => 
   }
   const of = (system: System) => opened.get(indexGroup(system))!;
   return {
-    ask: (system, { id, question }, { shared, signal }) =>
-      of(system).rag.ask(question, { id, config: system.config, shared, signal }),
+    ask(system, { id, question }, { shared, signal }) {
+      const ask: AskWith = (change, known) => {
+        const config = mergeConfig(system.config, change);
+        return of(system).rag.ask(question, { id, config, shared: known, signal });
+      };
+      const { wide: settings, seed, baseline } = experiment;
+      return settings > 0 && system.name === baseline ? askWide(ask, { settings, seed, shared }) : ask({}, shared);
+    },
     scopeOf: factScope,
     indexes: Object.fromEntries(experiment.systems.map((system) => [system.name, of(system).index])),
     close,

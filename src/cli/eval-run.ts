@@ -5,7 +5,7 @@ import { DiscernError, messageOf } from '../errors.ts';
 import type { Dataset } from '../evaluate/data/dataset.ts';
 import { openDatasets } from '../evaluate/data/open.ts';
 import { drawn } from '../evaluate/data/select.ts';
-import { EXPERIMENT_CHAPTERS } from '../evaluate/experiment/chapters.ts';
+import { experimentChapters } from '../evaluate/experiment/chapters.ts';
 import { type ExperimentChapter, experimentReport } from '../evaluate/experiment/report.ts';
 import { experimentRecord } from '../evaluate/experiment/resume.ts';
 import { type Observations, runExperiment } from '../evaluate/experiment/run.ts';
@@ -60,18 +60,15 @@ async function run(file: string, flags: Flags, context: CliContext, open: OpenSy
   try {
     folder.check(experimentRecord(experiment, dataset, {}));
     const observations = await observe(experiment, dataset, folder, context, open);
-    const chapters = await chaptersOf(observations);
+    const chapters = await chaptersOf(experiment, observations);
     report = experimentReport(experiment, observations, {
       ...{ dataset, chapters, packageVersion: packageVersion() },
       made: new Date().toISOString(),
       seconds: Math.round(performance.now() - started) / 1000,
     });
     const json = `${JSON.stringify(report, null, 2)}\n`;
-    const html = await experimentPage(
-      report,
-      chapters.map(({ chapter }) => chapter),
-    );
-    const paths = await folder.writeReport({ json, html });
+    const pages = chapters.map(({ chapter }) => chapter);
+    const paths = await folder.writeReport({ json, html: () => experimentPage(report, pages) });
     context.print([...experimentLines(report), `report: ${safe(paths.html)} and ${safe(paths.json)}`].join('\n'));
   } finally {
     await folder.close();
@@ -142,9 +139,10 @@ async function observe(
   }
 }
 
-async function chaptersOf(observations: Observations): Promise<ExperimentChapter[]> {
+async function chaptersOf(experiment: Experiment, observations: Observations): Promise<ExperimentChapter[]> {
   const chapters: ExperimentChapter[] = [];
-  for (const build of EXPERIMENT_CHAPTERS) chapters.push(...[await build(observations)].filter((one) => one !== null));
+  for (const build of experimentChapters(experiment))
+    chapters.push(...[await build(observations)].filter((one) => one !== null));
   return chapters;
 }
 

@@ -57,6 +57,7 @@ export {
 } from './critics/rows.ts';
 export { calibrationThreshold, halvesOf, quantileThreshold } from './critics/transfer.ts';
 export { type Dataset, type DatasetContent, type GoldDocument, type GoldQuestion, groupOf } from './data/dataset.ts';
+export { type MatchedTraces, matchTraces, requireOneConfig } from './data/match.ts';
 export { type LabelledText, readClusterSets, readLabelled, readSts, type StsRow } from './data/mteb.ts';
 export {
   DATASET_TYPES,
@@ -84,6 +85,29 @@ export {
 } from './embedding/probe.ts';
 export type { Slices, Tagged } from './embedding/slices.ts';
 export { evaluateSts, type StsFigures, type StsPair } from './embedding/sts.ts';
+export { experimentChapters } from './experiment/chapters.ts';
+export {
+  type ChapterBuilder,
+  type ExperimentChapter,
+  experimentReport,
+  type ReportFacts,
+} from './experiment/report.ts';
+export {
+  type FactScope,
+  type Failure,
+  type Observations,
+  type RunOptions,
+  runExperiment,
+  type SystemRun,
+  type TraceStore,
+} from './experiment/run.ts';
+export {
+  type Experiment,
+  type ExperimentFile,
+  ExperimentSchema,
+  parseExperiment,
+  type System,
+} from './experiment/schema.ts';
 export { cardPage, type ExportCard, exportCard } from './export/card.ts';
 export { type AskedRequest, type Collection, createCollection, type Said } from './export/collect.ts';
 export { type ExportContent, type ExportFile, exportContent } from './export/export.ts';
@@ -177,8 +201,13 @@ export {
   seperSoftPerGold,
 } from './metrics/seper.ts';
 export { answeredChapter } from './report/answered-chapter.ts';
+export type { ExperimentReport } from './report/experiment-report.ts';
+export { type Chapter, type Html, html } from './report/html.ts';
+export { experimentPage } from './report/page.ts';
 export { sensitivityChapter } from './report/sensitivity-chapter.ts';
 export { tuneChapter } from './report/tune-chapter.ts';
+export { type OptionRange, rangedOptions, rangeOf } from './sensitivity/ranges.ts';
+export { NOISE, type SensitivityOptions, type SensitivityReport, sensitivity } from './sensitivity/sensitivity.ts';
 export { askSeper, type SeperFacts, type SeperOptions, type SeperParts } from './seper/collect.ts';
 export {
   type ConditionFigures,

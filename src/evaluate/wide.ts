@@ -10,6 +10,8 @@ export interface WideOptions {
   /** Random settings beside those that turn single decisions around. */
   readonly settings: number;
   readonly seed: number;
+  /** What was asked before for the same question; absent: nothing. */
+  readonly shared?: SharedFacts;
 }
 
 /** Just beside a value: the comparison with it turns out the other way. */
@@ -56,7 +58,7 @@ export function wideSettings({ decisions, trace }: Answer, { settings, seed }: W
 
 /** Answers, and asks what other settings would have asked, so that the trace can be replayed under them. */
 export async function askWide(ask: AskWith, options: WideOptions): Promise<Answer> {
-  const shared = createSharedFacts();
+  const { shared = createSharedFacts() } = options;
   const answer = await ask({}, shared);
   const traces: Trace[] = [];
   for (const change of wideSettings(answer, options)) traces.push((await ask(change, shared)).trace);
@@ -81,7 +83,7 @@ function widened(trace: Trace, others: readonly Trace[], shared: SharedFacts): T
     facts: [
       // A longer recall serves the shorter one too.
       ...trace.facts.map((fact) => shared.facts.get(idOf(fact)) ?? fact),
-      ...[...shared.facts.values()].filter((fact) => !own.has(idOf(fact))),
+      ...others.flatMap(({ facts }) => facts).filter((fact) => !own.has(idOf(fact)) && own.add(idOf(fact))),
     ],
   };
 }

@@ -6,7 +6,9 @@ import { factScope, type OpenSystems } from '../../src/cli/eval-run-systems.ts';
 import { type ConfigInput, parseConfig } from '../../src/config.ts';
 import { DiscernError } from '../../src/errors.ts';
 import type { RunOptions } from '../../src/evaluate/experiment/run.ts';
+import type { FaultReport } from '../../src/evaluate/faults/fault-report.ts';
 import type { ExperimentReport } from '../../src/evaluate/report/experiment-report.ts';
+import type { SensitivityReport } from '../../src/evaluate/sensitivity/sensitivity.ts';
 import { parseTrace } from '../../src/trace.ts';
 import type { Fact } from '../../src/types.ts';
 import { jsonl, newFolder, runCommand } from './eval-fixtures.ts';
@@ -72,6 +74,15 @@ afterEach(() => {
 });
 
 describe('discern eval run', () => {
+  it('tells what the options and critics of the baseline change where it is recorded for that', async () => {
+    const { file, out } = experimentFile({ wide: 2 });
+    await evalRun([file]);
+    const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as ExperimentReport;
+    const { metric, base } = report.chapters.sensitivity as SensitivityReport;
+    expect({ name: metric.name, questions: base.questions }).toEqual({ name: 'em', questions: QUESTIONS.length });
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toMatch(/<h2>[^\n]*: base/);
+  });
+
   it('prints the table stage by stage, what sharing saved, and where the report is', async () => {
     const { out: said, closed } = await ran;
     expect(closed).toBe(1);
@@ -121,7 +132,9 @@ describe('discern eval run', () => {
         const line = readFileSync(join(out, trace.file), 'utf8').split('\n')[trace.line - 1]!;
         expect({ id: parseTrace(line).id, file: trace.file }).toEqual({ id, file: `traces/${system}.jsonl` });
       }
-    expect(Object.keys(report.chapters)).toEqual(['answered']);
+    expect(Object.keys(report.chapters)).toEqual(['answered', 'faults-strict', 'faults-loose']);
+    const { stages } = report.chapters['faults-strict'] as FaultReport;
+    expect(stages.filter(({ blamed }) => blamed > 0).map(({ stage }) => stage)).toEqual(['settings']);
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     for (const text of ['Who keeps what', 'Retrieved is not answered', 'traces/loose.jsonl'])
       expect(page).toContain(text);

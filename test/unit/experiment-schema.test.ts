@@ -17,7 +17,7 @@ describe('parseExperiment', () => {
   it('fills in the defaults; paths are relative to the file', () => {
     const { systems, metrics, ...others } = parse();
     expect(others).toEqual({
-      ...{ name: 'Thresholds', index: null, baseline: 'base', main: 'f1', parallel: 2, seed: 0 },
+      ...{ name: 'Thresholds', index: null, baseline: 'base', main: 'f1', parallel: 2, wide: 0, seed: 0 },
       datasets: [{ type: 'questions', path: '/lab/questions.jsonl', seed: 0, exclude: [] }],
       out: '/lab/first.results',
     });

@@ -35,6 +35,10 @@ export const ExperimentSchema = z.strictObject({
     .optional()
     .meta({ description: 'the metric that tells which questions changed most; none = the first of metrics' }),
   parallel: z.int().min(1).max(64).default(2).meta({ description: 'questions that are asked at the same time' }),
+  wide: z.int().min(0).max(1000).default(0).meta({
+    description:
+      'random settings that the baseline is recorded for as well, so that the report tells what its options and critics change; 0 = none',
+  }),
   out: path('folder of traces and report; none = beside the file').optional(),
   seed: z.int().min(0).default(0).meta({ description: 'of intervals and tests' }),
 });
@@ -56,6 +60,7 @@ export interface Experiment {
   readonly metrics: readonly AnswerMetric[];
   readonly main: string;
   readonly parallel: number;
+  readonly wide: number;
   readonly out: string;
   readonly seed: number;
 }

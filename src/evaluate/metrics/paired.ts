@@ -7,6 +7,9 @@ export interface PairedDifference extends MeanInterval {
   readonly p: number;
 }
 
+/** Enough that a correction over a hundred comparisons can still find something. */
+const FLIPS = 20_000;
+
 /** b - a over the places where both are defined; null where there is none. */
 export function pairedDifference(
   a: readonly (number | null)[],
@@ -19,7 +22,7 @@ export function pairedDifference(
     return value === null || other === null ? [] : [other - value];
   });
   if (differences.length === 0) return null;
-  return { ...meanInterval(differences, seed, rounds), p: signFlipP(differences, seed, rounds) };
+  return { ...meanInterval(differences, seed, rounds), p: signFlipP(differences, seed, FLIPS) };
 }
 
 /** Share of random sign patterns whose sum is at least as far from 0; counts the one that was seen (Phipson and Smyth 2010). */
