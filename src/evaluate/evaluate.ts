@@ -118,6 +118,12 @@ export { type ExportOptions, type ExportRow, reviewable, selectRows } from './ex
 export { type SelfRagSample, selfRagSamples } from './export/selfrag.ts';
 export { type Placed, type Split, splitByDocument } from './export/split.ts';
 export { type Override, type Target, type TargetOptions, targetOf } from './export/targets.ts';
+export type { Blame, Said as SaidAnswer } from './faults/blame.ts';
+export { checkLimits, type Limit, type LimitResult } from './faults/check.ts';
+export type { BackendChange } from './faults/facts.ts';
+export type { ChangedAnswer, FaultReport, StageFaults, ValueChange } from './faults/fault-report.ts';
+export { type FaultOptions, findFaults, type Run as RecordedRun } from './faults/faults.ts';
+export { FAULT_STAGES, type FaultStage } from './faults/stages.ts';
 export { containsGold, exactMatch, normalizeAnswer, tokenF1 } from './metrics/answers.ts';
 export { containsGoldZh, exactMatchZh, tokenF1Zh, zhTokens } from './metrics/answers-zh.ts';
 export { bootstrap } from './metrics/bootstrap.ts';
@@ -201,7 +207,9 @@ export {
   seperSoftPerGold,
 } from './metrics/seper.ts';
 export { answeredChapter } from './report/answered-chapter.ts';
+export { chaptersPage } from './report/chapters-page.ts';
 export type { ExperimentReport } from './report/experiment-report.ts';
+export { faultsChapter } from './report/faults-chapter.ts';
 export { type Chapter, type Html, html } from './report/html.ts';
 export { experimentPage } from './report/page.ts';
 export { sensitivityChapter } from './report/sensitivity-chapter.ts';
