@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { ExperimentReport } from '../../src/evaluate/report/experiment-report.ts';
+import type { SensitivityReport } from '../../src/evaluate/sensitivity/sensitivity.ts';
 import { parseTrace } from '../../src/trace.ts';
 import { CORPUS, discern, startDiscern, temporaryFolder } from '../fixtures/cli/discern.ts';
 
@@ -55,6 +56,25 @@ describe('discern eval run', () => {
     const asked = report.questions.length * (mean('requests', 'base') + mean('requests', 'short'));
     expect(report.run.requests - report.run.sharedRequests).toBeCloseTo(asked);
     expect(out).toContain(`${report.run.requests} requests to models, ${report.run.sharedRequests} (`);
+  });
+
+  it('records the baseline for other settings too, and tells the same from its traces alone', async () => {
+    writeFileSync(
+      join(dir, 'three.jsonl'),
+      KEEPERS.slice(0, 3)
+        .map((row) => `${JSON.stringify(row)}\n`)
+        .join(''),
+    );
+    const file = experiment('wide.json', {
+      dataset: { type: 'rows', path: 'three.jsonl' },
+      ...{ configs: { base: {}, strict: { isRel: { threshold: 0.9 } } }, wide: 3 },
+    });
+    expect((await discern(['eval', 'run', file])).code).toBe(0);
+    const first = reportIn('wide.results').chapters.sensitivity as SensitivityReport;
+    const sweep = first.sweeps.find(({ path }) => path === 'isRel.threshold')!;
+    expect(sweep.points.map(({ coverage }) => coverage)).toEqual(sweep.points.map(() => 1));
+    expect((await discern(['eval', 'run', file])).code).toBe(0);
+    expect(reportIn('wide.results').chapters.sensitivity).toEqual(first);
   });
 
   it('takes an index that is there, and is refused where that has changed', async () => {

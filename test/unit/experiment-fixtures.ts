@@ -46,7 +46,7 @@ export function experimentOf(configs = CONFIGS, change: Partial<Experiment> = {}
     ...{ name: 'Thresholds', datasets: [], index: null, baseline: Object.keys(configs)[0]!, out: newFolder() },
     systems: Object.entries(configs).map(([name, config]) => ({ name, config: parseConfig(config) })),
     metrics: ['em', 'calls', 'requests', 'tokens', 'ms'].map(answerMetric),
-    ...{ main: 'em', parallel: 1, seed: 0 },
+    ...{ main: 'em', parallel: 1, wide: 0, seed: 0 },
     ...change,
   };
 }

@@ -118,7 +118,8 @@ async function askQuestion(
     if (trace === null) continue;
     checkResumed(trace, system, gold);
     const answer = await replayed(trace, system);
-    outcomes.set(system, { answer });
+    // The stored trace may hold more than the answer needs.
+    outcomes.set(system, { answer: { ...answer, trace } });
     known.push({ scope: scopes[s]!, ...factSource(trace) });
     onAnswer();
   }
