@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { meanInterval } from '../../src/evaluate/metrics/mean.ts';
 import { pairedDifference } from '../../src/evaluate/metrics/paired.ts';
 import { chanceOf } from '../../src/evaluate/tune/chance.ts';
-import { clusteredDifference, clusteredError, clusteredMeans } from '../../src/evaluate/tune/clustered.ts';
+import { clusteredError, clusteredMeans, signFlipP } from '../../src/evaluate/tune/clustered.ts';
 import { dealFolds } from '../../src/evaluate/tune/folds.ts';
 import { seededRandom } from '../../src/text/random.ts';
 
@@ -43,37 +44,33 @@ describe('folds', () => {
 
 describe('means over groups', () => {
   it('are those over questions where each is alone', () => {
-    const a = [0, 0.5, null, 1, 0.2, 0.9];
-    const b = [0.4, 0.5, 1, 0.6, 0.7, null];
-    const alone = ['a', 'b', 'c', 'd', 'e', 'f'];
-    const [own, paired] = [clusteredDifference(a, b, alone, 7)!, pairedDifference(a, b, 7)!];
-    expect(own.mean).toBeCloseTo(0.125, 12);
-    expect({ ...own, mean: 0 }).toEqual({ ...paired, mean: 0 });
-    expect(clusteredDifference([null], [1], ['a'], 0)).toBeNull();
+    const a = [0, 0.5, 1, 0.2];
+    const b = [0.4, 0.5, 0.6, 0.7];
+    const differences = b.map((value, i) => value - a[i]!);
+    const alone = ['a', 'b', 'c', 'd'];
+    const [before, own] = clusteredMeans([a, differences], alone, 7);
+    const paired = pairedDifference(a, b, 7)!;
+    expect(own!.mean).toBeCloseTo(0.125, 12);
+    expect(own).toMatchObject({ ci95: paired.ci95, n: 4 });
+    expect(before).toEqual(meanInterval(a, 7));
+    // The same test, of fewer draws.
+    expect(Math.abs(signFlipP(differences, alone, 7) - paired.p)).toBeLessThan(0.03);
   });
 
   it('know that questions of one group do not vote each', () => {
     const differences = Array.from({ length: 40 }, (_, i) => (i < 20 ? 0.4 : -0.1));
-    const zero = differences.map(() => 0);
-    const alone = clusteredDifference(
-      zero,
-      differences,
-      differences.map((_, i) => `q${i}`),
-      1,
-    )!;
-    const halves = clusteredDifference(
-      zero,
-      differences,
-      differences.map((_, i) => (i < 20 ? 'a' : 'b')),
-      1,
-    )!;
-    expect(alone.ci95[0]).toBeGreaterThan(0);
-    expect(halves.mean).toBeCloseTo(alone.mean, 12);
+    const alone = differences.map((_, i) => `q${i}`);
+    const halves = differences.map((_, i) => (i < 20 ? 'a' : 'b'));
+    const [apart] = clusteredMeans([differences], alone, 1);
+    const [together] = clusteredMeans([differences], halves, 1);
+    expect(apart!.ci95[0]).toBeGreaterThan(0);
+    expect(together!.mean).toBeCloseTo(0.15, 12);
     // Two groups: drawn together, or one of them twice.
-    expect(halves.ci95[0]).toBeCloseTo(-0.1, 12);
-    expect(halves.ci95[1]).toBeCloseTo(0.4, 12);
-    // Signs + + and - - of the four are as far from 0.
-    expect(halves.p).toBeGreaterThan(0.4);
+    expect(together!.ci95[0]).toBeCloseTo(-0.1, 12);
+    expect(together!.ci95[1]).toBeCloseTo(0.4, 12);
+    // (8, -2) has a sum of 6; all four patterns of signs are as far from 0, or farther.
+    expect(signFlipP(differences, alone, 1)).toBeLessThan(0.01);
+    expect(signFlipP(differences, halves, 1)).toBe(1);
   });
 
   it('standard error of hand: groups of 1 and 3 with sums 2 and 2', () => {

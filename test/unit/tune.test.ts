@@ -33,7 +33,9 @@ describe('the search', () => {
     expect(Math.abs(at(result.chosen, REL) - 0.3)).toBeLessThan(0.08);
     expect(result).toMatchObject({ verdict: 'promoted', setting: result.chosen, questions: 60, groups: 20 });
     expect(result.heldOut.metric!.difference.ci95[0]).toBeGreaterThan(0.5);
-    expect(result.tried).toBeLessThanOrEqual(strategy === 'evolve' ? 1200 : 201);
+    // The base, and what each fold tries to put back: one setting for each axis.
+    const more = 1 + 2 * 6;
+    expect(result.tried).toBeLessThanOrEqual((strategy === 'evolve' ? 6 * 200 : 200) + more);
   });
 
   it('an evolution comes nearer than the even spread that it starts from', async () => {
@@ -199,6 +201,20 @@ describe('ties', () => {
       outcome: (i, setting) => ({ value: (at(setting, SUP) >= 1.8 ? 1 : 0) + noise(i) }),
     };
     expect((await tune(plateau)).chosen).toEqual({ [SUP]: 1.8 });
+  });
+
+  it('put back to the base what decides nothing', async () => {
+    const one: Synthetic = {
+      questions: 20,
+      outcome: (i, setting) => ({ value: at(setting, SUP) > 1.5 ? 1 : 0.5 * noise(i) }),
+    };
+    const axes = [range(SUP, 0, 3), range(REL, 0, 1), range('weights.isUse', 0, 3)];
+    for (const strategy of STRATEGIES) {
+      const { chosen, folds, base } = await tune(one, { axes, strategy, trials: 40 });
+      for (const setting of [chosen, ...folds.map((fold) => fold.setting)])
+        expect(setting).toEqual({ ...base, [SUP]: setting[SUP] });
+      expect(at(chosen, SUP)).toBeGreaterThan(1.5);
+    }
   });
 
   it('within a standard error do so too where that is asked for', async () => {

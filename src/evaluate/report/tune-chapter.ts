@@ -109,10 +109,11 @@ async function frontPart({ front, metric, axes, heldOut }: TuneResult): Promise<
   const svg = await scatter({
     title: `${metric.name} against ${cost}`,
     x: `${cost} a question`,
-    y: `difference of ${metric.name} to the base`,
+    // A long title would be measured as higher than the chart, and push its heading out of sight.
+    y: 'difference',
     points: [...(base ? [base] : []), ...shown],
   });
-  const caption = `Settings than which no other one is both as cheap and better, on all questions (train), and what tuning for at most their cost gives on held-out questions, with 95% intervals.`;
+  const caption = `Difference of ${metric.name} to the base. Settings than which no other one is both as cheap and better, on all questions (train), and what tuning for at most their cost gives on held-out questions, with 95% intervals.`;
   const rows = points.map(({ setting, train, heldOut: judged }) => [
     ...[numberText(train.cost, 2), signedText(train.difference)],
     ...[judged && intervalText(judged.cost, 2), judged && differenceText(judged.difference)],
@@ -135,8 +136,8 @@ const middleOf = (value: AxisLevel['value']): number | null =>
 async function effectChart({ path, levels }: AxisEffect, metric: string): Promise<Html[]> {
   const known = levels.filter(({ best }) => best !== null);
   if (known.length < 2) return [];
-  const title = { title: path, x: path, y: `difference of ${metric} (train)` };
-  const caption = `${path}: the best and the mean of all settings with such a value, whatever their other options. Train: no proof of anything.`;
+  const title = { title: path, x: path, y: 'difference' };
+  const caption = `${path}: difference of ${metric} to the base, the best and the mean of all settings with such a value, whatever their other options. Train: no proof of anything.`;
   const [best, mean] = ['best setting', 'mean of settings'];
   if (known.every(({ value }) => middleOf(value) !== null)) {
     const points = known.flatMap((level) => {

@@ -1,6 +1,5 @@
 import { seededRandom } from '../../text/random.ts';
 import type { MeanInterval } from '../metrics/mean.ts';
-import type { PairedDifference } from '../metrics/paired.ts';
 
 const ROUNDS = 2000;
 
@@ -68,23 +67,7 @@ export function clusteredMeans(
   });
 }
 
-/** b - a over the places where both are defined; groups are resampled, and change their sign, as a whole. Null without such places. */
-export function clusteredDifference(
-  a: readonly (number | null)[],
-  b: readonly (number | null)[],
-  groups: readonly string[],
-  seed: number,
-  rounds = ROUNDS,
-): PairedDifference | null {
-  const places = a.flatMap((value, i) => (value === null || (b[i] ?? null) === null ? [] : [i]));
-  const differences = places.map((i) => b[i]! - a[i]!);
-  const of = places.map((i) => groups[i]!);
-  if (differences.length === 0) return null;
-  const [interval] = clusteredMeans([differences], of, seed, rounds);
-  return { ...interval!, p: signFlipP(differences, of, seed, rounds) };
-}
-
-/** As that of `pairedDifference`, with one sign for each group. */
+/** As that of `pairedDifference`, with one sign for each group: those of one group change theirs together. */
 export function signFlipP(
   differences: ArrayLike<number>,
   groups: ArrayLike<string>,

@@ -114,10 +114,17 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
   const choose = async (run: Run, train: readonly number[]) => {
     const best = bestPlace(run.figures, run.distances, limits);
     if (best === null) return { setting: base, found: false };
-    if (ties === 'equal') return { setting: run.settings[best]!, found: true };
     const questions = surface.ids.flatMap((_, i) => (train.includes(folds.of[i]!) ? [i] : []));
-    const slack = await errorOf(run.settings[best]!, questions);
-    return { setting: run.settings[bestPlace(run.figures, run.distances, limits, slack)!]!, found: true };
+    const slack = ties === 'equal' ? 0 : await errorOf(run.settings[best]!, questions);
+    const most = run.figures[best]!.gain;
+    let setting = run.settings[bestPlace(run.figures, run.distances, limits, slack)!]!;
+    // What decides nothing on these questions goes back to the base.
+    for (const { path } of axes) {
+      const simpler = { ...setting, [path]: base[path]! };
+      const figures = tally.figures(await tally.add(simpler), train);
+      if (figures.gain >= most - slack - 1e-12 && meets(figures, limits)) setting = simpler;
+    }
+    return { setting, found: true };
   };
   const errorOf = (setting: Setting, questions: readonly number[]) =>
     gainError(surface, columnsOf, [base, setting], place, questions);
