@@ -13,6 +13,7 @@ import {
   dividing,
   grown,
   lookUp,
+  sidesOf,
   THRESHOLDS,
   type Threshold,
   type Tree,
@@ -128,10 +129,10 @@ export function replaySurface(questions: readonly RecordedQuestion[], metricName
     async at(setting) {
       const { config, sided, trees } = forestOf(setting);
       const change = changeOf(setting);
-      const thresholds = thresholdsOf(mergeConfig(config, change) as Config);
+      const sides = sidesOf(thresholdsOf(mergeConfig(config, change) as Config));
       const outcomes = new Array<Outcome | null>(questions.length);
       for (let i = 0; i < questions.length; i++) {
-        const known = lookUp(trees[i]!, thresholds);
+        const known = lookUp(trees[i]!, sides);
         if (known !== undefined) {
           counts.remembered += 1;
           outcomes[i] = known;
@@ -143,7 +144,7 @@ export function replaySurface(questions: readonly RecordedQuestion[], metricName
         trees[i] = grown(
           trees[i]!,
           comparisons.filter(({ threshold }) => sided.includes(threshold)),
-          thresholds,
+          sides,
           outcome,
         );
       }

@@ -43,20 +43,27 @@ export function comparisonsOf(event: TraceEvent): Comparison[] {
   return [];
 }
 
-/** What was found by the way that comparisons took. Thresholds on the same side of all values lead to the same place. */
-export type Tree<T> = { readonly found: T } | Fork<T>;
-
-interface Fork<T> {
-  readonly threshold: Threshold;
+/**
+ * What was found by the way that comparisons took. Thresholds on the same side of all values lead to the same place. Forks
+ * and leaves have one shape, since millions of them are walked.
+ */
+export interface Tree<T> {
+  /** Place of the compared threshold in THRESHOLDS; -1 at a leaf. */
+  readonly place: number;
   readonly value: number;
   above: Tree<T> | null;
   below: Tree<T> | null;
+  readonly found: T | undefined;
 }
 
+/** The numbers of thresholds, by their place in THRESHOLDS. */
+export const sidesOf = (thresholds: Readonly<Record<Threshold, number>>): Float64Array =>
+  Float64Array.from(THRESHOLDS, (name) => thresholds[name]);
+
 /** What is known for these thresholds; undefined where no answer went this way yet. */
-export function lookUp<T>(tree: Tree<T> | null, thresholds: Readonly<Record<Threshold, number>>): T | undefined {
+export function lookUp<T>(tree: Tree<T> | null, sides: Float64Array): T | undefined {
   let at = tree;
-  while (at !== null && !('found' in at)) at = at.value > thresholds[at.threshold] ? at.above : at.below;
+  while (at !== null && at.place >= 0) at = at.value > sides[at.place]! ? at.above : at.below;
   return at === null ? undefined : at.found;
 }
 
@@ -64,13 +71,35 @@ export function lookUp<T>(tree: Tree<T> | null, thresholds: Readonly<Record<Thre
 export function grown<T>(
   tree: Tree<T> | null,
   comparisons: readonly Comparison[],
-  thresholds: Readonly<Record<Threshold, number>>,
+  sides: Float64Array,
+  found: T,
+): Tree<T> {
+  return grow(tree, telling(comparisons, sides), sides, found);
+}
+
+/** The comparisons whose outcome does not follow from those before them. */
+function telling(comparisons: readonly Comparison[], sides: Float64Array): { place: number; value: number }[] {
+  const [low, high] = [sides.map(() => Number.NEGATIVE_INFINITY), sides.map(() => Number.POSITIVE_INFINITY)];
+  return comparisons.flatMap(({ threshold, value }) => {
+    const place = THRESHOLDS.indexOf(threshold);
+    // The threshold is known to be at least `low` and below `high`.
+    if (value <= low[place]! || value >= high[place]!) return [];
+    if (value > sides[place]!) high[place] = value;
+    else low[place] = value;
+    return [{ place, value }];
+  });
+}
+
+function grow<T>(
+  tree: Tree<T> | null,
+  comparisons: readonly { readonly place: number; readonly value: number }[],
+  sides: Float64Array,
   found: T,
 ): Tree<T> {
   const [next, ...rest] = comparisons;
-  if (next === undefined) return { found };
-  const fork = tree !== null && !('found' in tree) ? tree : { ...next, above: null, below: null };
-  if (next.value > thresholds[next.threshold]) fork.above = grown(fork.above, rest, thresholds, found);
-  else fork.below = grown(fork.below, rest, thresholds, found);
+  if (next === undefined) return { place: -1, value: 0, above: null, below: null, found };
+  const fork: Tree<T> = tree ?? { ...next, above: null, below: null, found: undefined };
+  if (next.value > sides[next.place]!) fork.above = grow(fork.above, rest, sides, found);
+  else fork.below = grow(fork.below, rest, sides, found);
   return fork;
 }
