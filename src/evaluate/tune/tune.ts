@@ -157,7 +157,8 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
   const verdict = verdictOf({ metric, chosen, heldOut, limits, moved: keyOf(chosen.setting) !== keyOf(base) });
   const cost = budgets[0]?.cost ?? 'calls';
   return {
-    ...{ metric, axes, strategy, trials, seed, ties, minCoverage, budgets },
+    metric: { name: metric.name, better: metric.better },
+    ...{ axes, strategy, trials, seed, ties, minCoverage, budgets },
     ...{ questions: surface.ids.length, groups: folds.foldOfGroup.length, tried: tally.settings.length },
     ...{ base, chosen: chosen.setting, setting: verdict.verdict === 'no evidence' ? base : chosen.setting },
     ...verdict,
