@@ -1,4 +1,4 @@
-import { canonicalJson, keyOf } from '../text/hash.ts';
+import { keyOf } from '../text/hash.ts';
 import type { Candidate, Passage } from '../types.ts';
 
 interface ListedRecall {
@@ -23,7 +23,8 @@ export function createReplayMemo(): ReplayMemo {
   const keys = new Map<string, string>();
   return {
     keyOf(request) {
-      const text = canonicalJson(request);
+      // The order of fields makes another text, and then the same key once more.
+      const text = JSON.stringify(request);
       const known = keys.get(text);
       if (known !== undefined) return known;
       const key = keyOf(request);
