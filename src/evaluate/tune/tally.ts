@@ -27,13 +27,28 @@ export const newColumns = ({ ids, metrics }: Pick<Surface, 'ids' | 'metrics'>): 
   cost: new Float64Array(ids.length * COSTS.length),
 });
 
-/** Asks the surface. */
-export async function fillColumns(surface: ColumnSurface, setting: Setting, into: Columns): Promise<void> {
-  if (surface.fill) return surface.fill(setting, into);
+/** What columns were filled with last; undefined: nothing that is known. */
+export type Filled = readonly (Outcome | null)[] | undefined;
+
+/**
+ * Asks the surface. A surface that answers from memory gives the same object again: what `last` says is in the columns
+ * already is not read again.
+ */
+export async function fillColumns(
+  surface: ColumnSurface,
+  setting: Setting,
+  into: Columns,
+  last?: Filled,
+): Promise<Filled> {
+  if (surface.fill) {
+    await surface.fill(setting, into);
+    return undefined;
+  }
   const outcomes = await surface.at(setting);
   const width = surface.metrics.length;
   for (let i = 0; i < outcomes.length; i++) {
-    const outcome = outcomes[i] ?? null;
+    const outcome = outcomes[i]!;
+    if (last !== undefined && outcome === last[i]) continue;
     into.replayed[i] = outcome === null ? 0 : 1;
     if (outcome === null) continue;
     for (let metric = 0; metric < width; metric++)
@@ -44,6 +59,7 @@ export async function fillColumns(surface: ColumnSurface, setting: Setting, into
     into.cost[i * 4 + 2] = tokens;
     into.cost[i * 4 + 3] = ms;
   }
+  return outcomes;
 }
 
 /** A setting against the base on the questions of some folds. */
@@ -113,6 +129,7 @@ export async function openTally(
       `${surface.metrics[metric]} is defined for none of ${n} questions under the base setting`,
     );
   const into = newColumns(surface);
+  let last: Filled;
   const settings: Setting[] = [];
   const rows: Float64Array[] = [];
   const places = new Map<string, number>();
@@ -176,7 +193,7 @@ export async function openTally(
     async add(setting) {
       const known = places.get(keyOf(setting));
       if (known !== undefined) return known;
-      await fillColumns(surface, setting, into);
+      last = await fillColumns(surface, setting, into, last);
       return keep(setting, into);
     },
     figures(place, chosen) {
