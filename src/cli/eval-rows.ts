@@ -3,7 +3,7 @@ import type { OpenedCritic } from '../critics.ts';
 import { DiscernError } from '../errors.ts';
 import { type Judged, judge, type Pace, predicts } from '../evaluate/critics/judge.ts';
 import { caseOf, EVAL_LABELS, type EvalCase, type EvalHead, parseEvalRow } from '../evaluate/critics/rows.ts';
-import { seededRandom } from '../text/random.ts';
+import { drawn } from '../evaluate/data/select.ts';
 import type { CliContext } from './context.ts';
 import { readLines } from './lines.ts';
 import { count, progressBar, safe } from './terminal.ts';
@@ -93,17 +93,6 @@ export function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new DiscernError('INPUT_INVALID', `--${name} takes a whole number from 0, got "${text}"`);
-}
-
-/** So many of them, in their order. */
-function drawn<T>(items: readonly T[], limit: number, seed: number): T[] {
-  const next = seededRandom(seed);
-  return items
-    .map((item, i) => ({ item, i, at: next() }))
-    .sort((a, b) => a.at - b.at)
-    .slice(0, limit)
-    .sort((a, b) => a.i - b.i)
-    .map(({ item }) => item);
 }
 
 export interface JudgedHead {
