@@ -1,4 +1,5 @@
 import { type Budget, overBudget } from './budget.ts';
+import type { Setting } from './surface.ts';
 import type { Figures } from './tally.ts';
 
 /** What a setting must meet on the questions that it is chosen on. */
@@ -27,22 +28,34 @@ export function searchScore(figures: Figures, { minCoverage, budgets }: Limits):
 
 export const meets = (figures: Figures, limits: Limits): boolean => searchScore(figures, limits) > -1e9;
 
+/** What one search tried, on the questions that it was tried on. */
+export interface Run {
+  readonly settings: readonly Setting[];
+  readonly figures: readonly Figures[];
+  /** From the base, in axes. */
+  readonly distances: readonly number[];
+  /** Places by falling gain; those where nothing is compared are not among them. */
+  readonly order: readonly number[];
+}
+
+export function runOf(settings: readonly Setting[], figures: readonly Figures[], distances: readonly number[]): Run {
+  const known = figures.flatMap(({ compared }, place) => (compared > 0 ? [place] : []));
+  const order = known.sort((a, b) => figures[b]!.gain - figures[a]!.gain || a - b);
+  return { settings, figures, distances, order };
+}
+
 /**
  * The place of the best setting that meets the limits; null where none does. Among those whose gain is at most `slack`
  * below the best, it is the one nearest to the base, then the better one, then the one tried first.
  */
-export function bestPlace(
-  figures: readonly Figures[],
-  distances: readonly number[],
-  limits: Limits,
-  slack = 0,
-): number | null {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const one of figures) if (one.gain > most && meets(one, limits)) most = one.gain;
+export function bestPlace({ figures, distances, order }: Run, limits: Limits, slack = 0): number | null {
+  let least = Number.NEGATIVE_INFINITY;
   let best: number | null = null;
-  for (let place = 0; place < figures.length; place++) {
+  for (const place of order) {
     const { gain } = figures[place]!;
-    if (!(gain >= most - slack - EQUAL) || !meets(figures[place]!, limits)) continue;
+    if (gain < least) break;
+    if (!meets(figures[place]!, limits)) continue;
+    if (best === null) least = gain - slack - EQUAL;
     if (best === null || isBetter(place, best, figures, distances)) best = place;
   }
   return best;
@@ -51,7 +64,8 @@ export function bestPlace(
 function isBetter(place: number, best: number, figures: readonly Figures[], distances: readonly number[]): boolean {
   const nearer = distances[best]! - distances[place]!;
   if (Math.abs(nearer) > EQUAL) return nearer > 0;
-  return figures[place]!.gain > figures[best]!.gain + EQUAL;
+  const better = figures[place]!.gain - figures[best]!.gain;
+  return Math.abs(better) > EQUAL ? better > 0 : place < best;
 }
 
 /** The place of the setting that covers enough and costs least; null where none covers enough. */

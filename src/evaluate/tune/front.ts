@@ -1,9 +1,9 @@
 import type { MeanInterval } from '../metrics/mean.ts';
 import type { Axis, Leaf } from './axes.ts';
-import { bestPlace, cheapestPlace, type Limits, meets, paretoPlaces } from './choose.ts';
+import { bestPlace, cheapestPlace, type Limits, meets, paretoPlaces, type Run } from './choose.ts';
 import type { HeldOut } from './held-out.ts';
 import type { Setting } from './surface.ts';
-import { COSTS, type CostName, type Figures } from './tally.ts';
+import { COSTS, type CostName } from './tally.ts';
 
 /** Points that a front shows at most, evenly spread along it. */
 const POINTS = 10;
@@ -30,14 +30,6 @@ export interface FrontPoint {
   } | null;
 }
 
-/** What one search tried, on the questions it was tried on. */
-export interface Run {
-  readonly settings: readonly Setting[];
-  readonly figures: readonly Figures[];
-  /** From the base, in axes. */
-  readonly distances: readonly number[];
-}
-
 export async function frontOf(
   all: Run,
   folds: readonly Run[],
@@ -52,9 +44,9 @@ export async function frontOf(
   for (const place of shown) {
     const { value, base, cost: costs, compared } = all.figures[place]!;
     const limits: Limits = { minCoverage, budgets: [{ cost, most: costs[k]! }] };
-    const chosen = folds.map(({ settings, figures, distances }) => {
-      const found = bestPlace(figures, distances, limits) ?? cheapestPlace(figures, k, minCoverage) ?? 0;
-      return settings[found]!;
+    const chosen = folds.map((run) => {
+      const found = bestPlace(run, limits) ?? cheapestPlace(run.figures, k, minCoverage) ?? 0;
+      return run.settings[found]!;
     });
     const { metric, cost: taken, coverage } = await judge(chosen);
     points.push({

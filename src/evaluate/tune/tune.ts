@@ -3,10 +3,10 @@ import type { AnswerMetric } from '../metrics/registry.ts';
 import type { Axis } from './axes.ts';
 import type { Budget } from './budget.ts';
 import { type Chance, chanceOf } from './chance.ts';
-import { bestPlace, coverageOf, type Limits, meets, searchScore } from './choose.ts';
+import { bestPlace, coverageOf, type Limits, meets, type Run, runOf, searchScore } from './choose.ts';
 import { clusteredError } from './clustered.ts';
 import { dealFolds } from './folds.ts';
-import { type AxisEffect, axisEffects, type FrontPoint, frontOf, type Run } from './front.ts';
+import { type AxisEffect, axisEffects, type FrontPoint, frontOf } from './front.ts';
 import { type ColumnsOf, type HeldOut, heldOutOf, rememberedColumns } from './held-out.ts';
 import { baseSetting, distanceOf, keyOfSetting } from './points.ts';
 import { evolve, plannedSettings, type Strategy } from './search.ts';
@@ -112,12 +112,12 @@ export async function tuneSurface(surface: ColumnSurface, options: TuneOptions):
 
   const [all, ...others] = await search(tally, [whole, ...whole.map(without)], base, limits, options);
   const choose = async (run: Run, train: readonly number[]) => {
-    const best = bestPlace(run.figures, run.distances, limits);
+    const best = bestPlace(run, limits);
     if (best === null) return { setting: base, found: false };
     const questions = surface.ids.flatMap((_, i) => (train.includes(folds.of[i]!) ? [i] : []));
     const slack = ties === 'equal' ? 0 : await errorOf(run.settings[best]!, questions);
     const most = run.figures[best]!.gain;
-    let setting = run.settings[bestPlace(run.figures, run.distances, limits, slack)!]!;
+    let setting = run.settings[bestPlace(run, limits, slack)!]!;
     // What decides nothing on these questions goes back to the base.
     for (const { path } of axes) {
       const simpler = { ...setting, [path]: base[path]! };
@@ -201,11 +201,12 @@ async function search(
     distances.set(place, known);
     return known;
   };
-  const runOf = (places: readonly number[], train: readonly number[]): Run => ({
-    settings: places.map((place) => tally.settings[place]!),
-    figures: places.map((place) => tally.figures(place, train)),
-    distances: places.map(distance),
-  });
+  const runAt = (places: readonly number[], train: readonly number[]): Run =>
+    runOf(
+      places.map((place) => tally.settings[place]!),
+      places.map((place) => tally.figures(place, train)),
+      places.map(distance),
+    );
   if (strategy !== 'evolve') {
     const planned = plannedSettings(strategy, { axes, base }, trials, seed);
     for (const [i, setting] of planned.entries()) {
@@ -214,7 +215,7 @@ async function search(
       onProgress?.(i + 1, planned.length);
     }
     const places = planned.map((_, i) => i);
-    return trains.map((train) => runOf(places, train));
+    return trains.map((train) => runAt(places, train));
   }
   const runs: Run[] = [];
   let done = 0;
@@ -227,7 +228,7 @@ async function search(
       onProgress?.(Math.min(++done, trials * trains.length), trials * trains.length);
       return searchScore(tally.figures(place, train), limits);
     });
-    runs.push(runOf(places, train));
+    runs.push(runAt(places, train));
   }
   return runs;
 }
