@@ -246,8 +246,11 @@ export {
 } from './seper.ts';
 export { type Axis, defaultAxes, parseAxes } from './tune/axes.ts';
 export { type Budget, parseBudget } from './tune/budget.ts';
+export { type Chance, chanceOf, type GroupGains } from './tune/chance.ts';
 export { type ClosedSetRow, closedSetSurface, readClosedSet } from './tune/closed-set.ts';
-export { type TuneSource, tunedConfig } from './tune/provenance.ts';
+export type { AxisEffect, FrontPoint } from './tune/front.ts';
+export type { Compared, HeldOut } from './tune/held-out.ts';
+export { backendsOf, differingOptions, type TuneSource, tunedConfig } from './tune/provenance.ts';
 export { changeOf, type RecordedQuestion, replaySurface } from './tune/replay-surface.ts';
 export { STRATEGIES, type Strategy } from './tune/search.ts';
 export type { Outcome, Setting, Surface } from './tune/surface.ts';

@@ -12,7 +12,9 @@ import {
   comparisonsOf,
   dividing,
   grown,
+  inBox,
   lookUp,
+  newBoxes,
   sidesOf,
   THRESHOLDS,
   type Threshold,
@@ -44,6 +46,9 @@ interface Forest {
   readonly config: Config;
   readonly sided: readonly Threshold[];
   readonly trees: (Tree<Outcome | null> | null)[];
+  /** What was found last for each question, and where it holds. */
+  readonly last: (Outcome | null)[];
+  readonly boxes: Float64Array;
 }
 
 const isThreshold = (path: string): path is Threshold => (THRESHOLDS as readonly string[]).includes(path);
@@ -89,7 +94,13 @@ export function replaySurface(questions: readonly RecordedQuestion[], metricName
     let forest = forests.get(name);
     if (forest === undefined) {
       const config = parseConfig(mergeConfig(base, changeOf(rest)));
-      forest = { config, sided: dividing(config, first.trace), trees: questions.map(() => null) };
+      forest = {
+        config,
+        sided: dividing(config, first.trace),
+        trees: questions.map(() => null),
+        last: questions.map(() => null),
+        boxes: newBoxes(questions.length),
+      };
     }
     // The one that was used last stands last.
     forests.delete(name);
@@ -127,14 +138,15 @@ export function replaySurface(questions: readonly RecordedQuestion[], metricName
     base,
     counts,
     async at(setting) {
-      const { config, sided, trees } = forestOf(setting);
+      const { config, sided, trees, last, boxes } = forestOf(setting);
       const change = changeOf(setting);
       const sides = sidesOf(thresholdsOf(mergeConfig(config, change) as Config));
       const outcomes = new Array<Outcome | null>(questions.length);
       for (let i = 0; i < questions.length; i++) {
-        const known = lookUp(trees[i]!, sides);
+        const known = inBox(boxes, i, sides) ? last[i] : lookUp(trees[i]!, sides, boxes, i);
         if (known !== undefined) {
           counts.remembered += 1;
+          last[i] = known;
           outcomes[i] = known;
           continue;
         }

@@ -60,10 +60,40 @@ export interface Tree<T> {
 export const sidesOf = (thresholds: Readonly<Record<Threshold, number>>): Float64Array =>
   Float64Array.from(THRESHOLDS, (name) => thresholds[name]);
 
-/** What is known for these thresholds; undefined where no answer went this way yet. */
-export function lookUp<T>(tree: Tree<T> | null, sides: Float64Array): T | undefined {
+/**
+ * Where the answers of questions stay the same: for each question and threshold the least value, and the one that it must
+ * stay below. A grid mostly stays in the box that it was in, and looking there is much faster than walking a tree.
+ */
+export const newBoxes = (questions: number): Float64Array =>
+  new Float64Array(questions * 2 * THRESHOLDS.length).fill(Number.NaN);
+
+/** Whether these thresholds are in the box of a question. */
+export function inBox(boxes: Float64Array, question: number, sides: Float64Array): boolean {
+  let at = question * 2 * THRESHOLDS.length;
+  for (let place = 0; place < THRESHOLDS.length; place++, at += 2)
+    if (!(sides[place]! >= boxes[at]! && sides[place]! < boxes[at + 1]!)) return false;
+  return true;
+}
+
+/** What is known for these thresholds, and its box; undefined, without a box, where no answer went this way yet. */
+export function lookUp<T>(
+  tree: Tree<T> | null,
+  sides: Float64Array,
+  boxes: Float64Array,
+  question: number,
+): T | undefined {
+  const from = question * 2 * THRESHOLDS.length;
+  for (let place = 0; place < THRESHOLDS.length; place++) {
+    boxes[from + 2 * place] = Number.NEGATIVE_INFINITY;
+    boxes[from + 2 * place + 1] = Number.POSITIVE_INFINITY;
+  }
   let at = tree;
-  while (at !== null && at.place >= 0) at = at.value > sides[at.place]! ? at.above : at.below;
+  while (at !== null && at.place >= 0) {
+    const isAbove = at.value > sides[at.place]!;
+    boxes[from + 2 * at.place + (isAbove ? 1 : 0)] = at.value;
+    at = isAbove ? at.above : at.below;
+  }
+  if (at === null) boxes[from] = Number.NaN;
   return at === null ? undefined : at.found;
 }
 
