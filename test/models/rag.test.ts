@@ -25,8 +25,9 @@ const QUESTIONS = [
 ];
 
 /** The answer without its times. */
-const timeless = ({ trace, ...answer }: Answer) => ({
+const timeless = ({ trace, cost, ...answer }: Answer) => ({
   ...answer,
+  cost: { ...cost, ms: 0 },
   facts: trace.facts.map(({ ms: _ms, ...fact }) => JSON.stringify(fact)).sort(),
 });
 const codeOf = async (promise: Promise<unknown>): Promise<string> => {
