@@ -51,3 +51,10 @@ export function listOptions(): Option[] {
   };
   return walk(z.toJSONSchema(ConfigSchema, { io: 'input' }) as JsonSchema, '');
 }
+
+/** The value of an option by its dotted path; undefined where there is none. */
+export function optionValue(config: object, path: string): unknown {
+  const [group = '', ...rest] = path.split('.');
+  const values: unknown = Object.entries(config).find(([name]) => name === group)?.[1];
+  return Object.entries(values ?? {}).find(([name]) => name === rest.join('.'))?.[1];
+}

@@ -15,8 +15,7 @@ import {
   type Swap,
 } from '../evaluate/critics/compare-traces.ts';
 import { halvesOf } from '../evaluate/critics/transfer.ts';
-import { seededRandom } from '../text/random.ts';
-import { parseTrace } from '../trace.ts';
+import { drawn } from '../evaluate/data/select.ts';
 import type { Trace } from '../types.ts';
 import type { CliContext } from './context.ts';
 import {
@@ -28,6 +27,7 @@ import {
 } from './critics-compare-flags.ts';
 import { readLines } from './lines.ts';
 import { progressBar, safe } from './terminal.ts';
+import { readTraces } from './traces.ts';
 
 /** A critic that was opened, or one that speaks from the traces alone. */
 interface Opened extends Contender {
@@ -43,7 +43,7 @@ export async function compareTraces(
   context: CliContext,
   open: Opener,
 ): Promise<ComparedAll> {
-  const traces = await readTraces(flags.traces, settings);
+  const traces = await drawTraces(flags.traces, settings);
   const golds = flags.answers === undefined ? new Map<string, string[]>() : await readAnswers(flags.answers);
   const of = traces.map(({ trace }) => trace);
   const a = await openOrRecorded('a', flags.a, of, context, open);
@@ -179,30 +179,12 @@ interface Read {
 }
 
 /** Every trace, or so many of them, drawn by the seed and in their order. */
-async function readTraces(paths: readonly string[], { rows, seed }: CompareSettings): Promise<Read[]> {
+async function drawTraces(paths: readonly string[], { rows, seed }: CompareSettings): Promise<Read[]> {
   const all: Read[] = [];
-  for (const path of paths) {
-    let line = 0;
-    for await (const text of readLines(path)) {
-      line += 1;
-      if (text.trim() !== '') all.push({ trace: traceOf(text, `${path}, line ${line}`), source: basename(path) });
-    }
-  }
+  for (const path of paths) for await (const { trace } of readTraces(path)) all.push({ trace, source: basename(path) });
   if (all.length === 0) throw new DiscernError('INPUT_INVALID', `no trace in ${paths.join(', ')}`);
   if (rows === null) return all;
-  const next = seededRandom(seed);
-  const drawn = all.map((read) => ({ read, at: next() })).sort((x, y) => x.at - y.at);
-  const kept = new Set(drawn.slice(0, rows).map(({ read }) => read));
-  return all.filter((read) => kept.has(read));
-}
-
-function traceOf(line: string, place: string): Trace {
-  try {
-    return parseTrace(line);
-  } catch (error) {
-    if (!DiscernError.is(error, 'TRACE_INVALID')) throw error;
-    throw new DiscernError('TRACE_INVALID', `${place}: ${error.message}`, { cause: error });
-  }
+  return drawn(all, rows, seed);
 }
 
 const AnswersRow = z.looseObject({ question: z.string(), answers: z.array(z.string()) });

@@ -8,11 +8,10 @@ import { findFaults, type Run } from '../evaluate/faults/faults.ts';
 import type { AnswerMetric } from '../evaluate/metrics/registry.ts';
 import { chaptersPage } from '../evaluate/report/chapters-page.ts';
 import { faultsChapter } from '../evaluate/report/faults-chapter.ts';
-import { parseTrace } from '../trace.ts';
 import type { Trace } from '../types.ts';
 import type { CliContext } from './context.ts';
-import { readLines } from './lines.ts';
 import { progressBar } from './terminal.ts';
+import { readTraces } from './traces.ts';
 
 export interface ComparisonFlags {
   readonly gold?: string;
@@ -56,22 +55,9 @@ export async function compareRuns(
 
 async function readRun(path: string): Promise<Run> {
   const traces: Trace[] = [];
-  let line = 0;
-  for await (const text of readLines(path)) {
-    line += 1;
-    if (text.trim() !== '') traces.push(traceOf(text, `${path}, line ${line}`));
-  }
+  for await (const { trace } of readTraces(path)) traces.push(trace);
   if (traces.length === 0) throw new DiscernError('INPUT_INVALID', `${path} holds no trace`);
   return { name: basename(path), traces };
-}
-
-function traceOf(line: string, place: string): Trace {
-  try {
-    return parseTrace(line);
-  } catch (error) {
-    if (!DiscernError.is(error, 'TRACE_INVALID')) throw error;
-    throw new DiscernError('TRACE_INVALID', `${place}: ${error.message}`, { cause: error });
-  }
 }
 
 async function readGold(path: string, type: string, traces: readonly Trace[]) {

@@ -89,10 +89,10 @@ export async function readCases(flags: RowFlags, { note }: CliContext): Promise<
   return heads;
 }
 
-export function wholeNumber(name: string, text: string): number {
+export function wholeNumber(name: string, text: string, least = 0): number {
   const value = Number(text);
-  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new DiscernError('INPUT_INVALID', `--${name} takes a whole number from 0, got "${text}"`);
+  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
+  throw new DiscernError('INPUT_INVALID', `--${name} takes a whole number from ${least}, got "${text}"`);
 }
 
 export interface JudgedHead {

@@ -9,7 +9,6 @@ import { isJsonl, readReview, reviewCsv, reviewJsonl, reviewRows } from '../eval
 import { type ExportOptions, reviewable, selectRows } from '../evaluate/export/rows.ts';
 import { SPLITS, type Split } from '../evaluate/export/split.ts';
 import { checkTeacher, type Override } from '../evaluate/export/targets.ts';
-import { parseTrace } from '../trace.ts';
 import type { ReflectionKind } from '../types.ts';
 import type { CliContext } from './context.ts';
 import { wholeNumber } from './eval-rows.ts';
@@ -17,6 +16,7 @@ import { checkFolder, checkInputs, inputFile, readText, sourceNames, writeFolder
 import { exportLines } from './export-lines.ts';
 import { readLines } from './lines.ts';
 import { count, progressBar, safe } from './terminal.ts';
+import { readTraces } from './traces.ts';
 
 interface Flags {
   readonly format?: string;
@@ -117,15 +117,12 @@ async function collect(paths: readonly string[], { note, signal }: CliContext) {
   const bar = progressBar();
   try {
     for (const [i, path] of paths.entries()) {
-      let [number, traces, notReplayed] = [0, 0, 0];
-      for await (const line of readLines(path)) {
+      let [traces, notReplayed] = [0, 0];
+      for await (const { trace, place } of readTraces(path)) {
         throwIfAborted(signal);
-        number += 1;
-        if (line.trim() === '') continue;
         traces += 1;
-        const place = `${path}, line ${number}`;
         try {
-          await collection.add(traceOf(line, place), names[i]!, { signal });
+          await collection.add(trace, names[i]!, { signal });
         } catch (error) {
           if (!DiscernError.is(error, 'REPLAY_FACT_MISSING')) throw error;
           notReplayed += 1;
@@ -140,15 +137,6 @@ async function collect(paths: readonly string[], { note, signal }: CliContext) {
     bar.end();
   }
   return { collection, files };
-}
-
-function traceOf(line: string, place: string) {
-  try {
-    return parseTrace(line);
-  } catch (error) {
-    if (!DiscernError.is(error, 'TRACE_INVALID')) throw error;
-    throw new DiscernError('TRACE_INVALID', `${place}: ${error.message}`, { cause: error });
-  }
 }
 
 /** Null where only a review file is asked for. */

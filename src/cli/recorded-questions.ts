@@ -4,11 +4,10 @@ import { matchTraces } from '../evaluate/data/match.ts';
 import { DATASET_TYPES, openDataset } from '../evaluate/data/open.ts';
 import type { RecordedQuestion } from '../evaluate/tune/replay-surface.ts';
 import { mergeConfig } from '../replay.ts';
-import { parseTrace } from '../trace.ts';
 import type { Trace } from '../types.ts';
 import type { CliContext } from './context.ts';
-import { readLines } from './lines.ts';
 import { count } from './terminal.ts';
+import { readTraces } from './traces.ts';
 
 /** Flags that name traces and the gold answers to their questions. */
 export interface RecordedFlags {
@@ -27,13 +26,7 @@ export async function readRecorded(
   if (type === undefined)
     throw new DiscernError('INPUT_INVALID', `--gold-type is one of ${DATASET_TYPES.join(', ')}, got "${goldType}"`);
   const traces: Trace[] = [];
-  for (const path of paths) {
-    let line = 0;
-    for await (const text of readLines(path)) {
-      line += 1;
-      if (text.trim() !== '') traces.push(traceOf(text, `${path}, line ${line}`));
-    }
-  }
+  for (const path of paths) for await (const { trace } of readTraces(path)) traces.push(trace);
   const { matched, unmatchedTraces } = matchTraces(traces, await openDataset({ type, path: gold }));
   if (matched.length === 0) throw new DiscernError('INPUT_INVALID', `no question of the traces stands in ${gold}`);
   if (unmatchedTraces.length > 0)
@@ -44,12 +37,3 @@ export async function readRecorded(
 /** The trace as if it had been recorded with other settings. */
 const withChange = (trace: Trace, change: ConfigInput): Trace =>
   Object.keys(change).length === 0 ? trace : { ...trace, config: parseConfig(mergeConfig(trace.config, change)) };
-
-function traceOf(line: string, place: string): Trace {
-  try {
-    return parseTrace(line);
-  } catch (error) {
-    if (!DiscernError.is(error, 'TRACE_INVALID')) throw error;
-    throw new DiscernError('TRACE_INVALID', `${place}: ${error.message}`, { cause: error });
-  }
-}

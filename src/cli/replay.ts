@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { DiscernError } from '../errors.ts';
 import { replay } from '../replay.ts';
-import { parseTrace } from '../trace.ts';
-import type { Trace } from '../types.ts';
 import type { CliContext } from './context.ts';
-import { readLines } from './lines.ts';
 import { addConfigFlags, changedOptions } from './options.ts';
 import { safe } from './terminal.ts';
+import { readTraces } from './traces.ts';
 import { citationLines, unansweredLine, whyLines } from './why.ts';
 
 export function registerReplay(program: Command, context: CliContext): void {
@@ -21,12 +19,8 @@ export function registerReplay(program: Command, context: CliContext): void {
     const change = changedOptions(self.optsWithGlobals());
     let missing = 0;
     let total = 0;
-    let number = 0;
-    for await (const line of readLines(path)) {
-      number += 1;
-      if (line.trim() === '') continue;
+    for await (const { trace } of readTraces(path)) {
       total += 1;
-      const trace = traceOf(line, `${path}, line ${number}`);
       try {
         const answer = await replay(trace, change, { signal: context.signal });
         const { trace: _trace, ...shown } = answer;
@@ -53,13 +47,4 @@ export function registerReplay(program: Command, context: CliContext): void {
     context.note(`${total - missing} of ${total} questions replayed`);
     if (missing > 0) process.exitCode = 1;
   });
-}
-
-function traceOf(line: string, place: string): Trace {
-  try {
-    return parseTrace(line);
-  } catch (error) {
-    if (!DiscernError.is(error, 'TRACE_INVALID')) throw error;
-    throw new DiscernError('TRACE_INVALID', `${place}: ${error.message}`, { cause: error });
-  }
 }

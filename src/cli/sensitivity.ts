@@ -59,7 +59,7 @@ export function registerSensitivity(program: Command, context: CliContext): void
 async function run(flags: Flags, change: ConfigInput, context: CliContext): Promise<void> {
   const options = {
     ...{ metric: answerMetric(flags.metric).name, over: flags.over === undefined ? null : rangesOf(flags.over) },
-    ...{ points: least('points', flags.points, 2), seeds: least('seeds', flags.seeds, 1) },
+    ...{ points: wholeNumber('points', flags.points, 2), seeds: wholeNumber('seeds', flags.seeds, 1) },
     ...{ noise: sharesOf(flags.noise), seed: wholeNumber('seed', flags.seed) },
   };
   const questions = await readRecorded(flags, change, context);
@@ -73,12 +73,6 @@ async function run(flags: Flags, change: ConfigInput, context: CliContext): Prom
   } finally {
     bar.end();
   }
-}
-
-function least(name: string, text: string, minimum: number): number {
-  const value = wholeNumber(name, text);
-  if (value >= minimum) return value;
-  throw new DiscernError('INPUT_INVALID', `--${name} takes a whole number from ${minimum}, got "${text}"`);
 }
 
 function sharesOf(text: string): number[] {

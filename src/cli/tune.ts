@@ -114,15 +114,9 @@ function optionsOf(flags: Flags): Omit<TuneOptions, 'axes' | 'metric'> {
     throw new DiscernError('INPUT_INVALID', `--min-coverage takes a share from 0 to 1, got "${flags.minCoverage}"`);
   return {
     ...{ strategy, ties, minCoverage, seed: wholeNumber('seed', flags.seed) },
-    ...{ trials: least('trials', flags.trials, 1), folds: least('folds', flags.folds, 2) },
+    ...{ trials: wholeNumber('trials', flags.trials, 1), folds: wholeNumber('folds', flags.folds, 2) },
     budgets: flags.budget === undefined ? [] : parseBudget(flags.budget),
   };
-}
-
-function least(name: string, text: string, minimum: number): number {
-  const value = wholeNumber(name, text);
-  if (value >= minimum) return value;
-  throw new DiscernError('INPUT_INVALID', `--${name} takes a whole number from ${minimum}, got "${text}"`);
 }
 
 function write(path: string, text: string): void {

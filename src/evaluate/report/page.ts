@@ -1,20 +1,13 @@
 import { changedQuestions } from './changed.ts';
+import { chaptersPage, type Section } from './chapters-page.ts';
 import type { ExperimentReport } from './experiment-report.ts';
-import { type Chapter, type Html, html, trusted } from './html.ts';
-import { details, foreign, numberText, plural, visible } from './parts.ts';
+import { type Chapter, type Html, html } from './html.ts';
+import { details, foreign, numberText, plural } from './parts.ts';
 import { allQuestions } from './question-card.ts';
 import { costCharts, differenceCharts } from './result-charts.ts';
-import { STYLE } from './styles.ts';
 import { summary } from './summary.ts';
 import { failedTable, legend, stageTable, systemsTable, titleOf } from './tables.ts';
 import { othersThanBaseline, STAGES } from './verdict.ts';
-
-/** Nothing is fetched and nothing runs, whatever stands in the page. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-
-interface Section extends Chapter {
-  readonly parts?: readonly Pick<Chapter, 'id' | 'title'>[];
-}
 
 const terms = (pairs: readonly (readonly [string, Html | string | null])[]): Html =>
   html`<dl class="facts">${pairs.map(([name, value]) => value !== null && html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
@@ -79,35 +72,9 @@ async function sectionsOf(report: ExperimentReport, chapters: readonly Chapter[]
   ];
 }
 
-const link = (
-  { id, title }: Pick<Chapter, 'id' | 'title'>,
-  parts: readonly Pick<Chapter, 'id' | 'title'>[] = [],
-): Html =>
-  html`<li><a href="#${id}">${foreign(title)}</a>${parts.length > 0 && html`<ul>${parts.map((part) => link(part))}</ul>`}</li>`;
-
-const contents = (sections: readonly Section[]): Html =>
-  html`<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>${sections.map((one) => link(one, one.parts))}</ul></nav>`;
-
-const show = ({ id, title, body }: Section): Html => html`<section id="${id}"><h2>${foreign(title)}</h2>
-${body}
-</section>
-`;
-
 /** The report of an experiment as one page: no scripts, nothing from elsewhere; what it shows comes from the report and the chapters. */
 export async function experimentPage(report: ExperimentReport, chapters: readonly Chapter[]): Promise<string> {
   const first: Section = { id: 'summary', title: 'Summary', body: summary(report) };
   const sections = await sectionsOf(report, chapters);
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${trusted(POLICY)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${visible(report.name)} · experiment</title>
-<style>${trusted(STYLE)}</style></head><body>
-<header><p class="kind">Experiment</p><h1>${foreign(report.name)}</h1></header>
-${contents([first, ...sections])}
-<main>
-${show(first)}${sections.map(show)}</main>
-</body></html>
-`.html;
+  return chaptersPage('Experiment', report.name, [first, ...sections], 'experiment');
 }

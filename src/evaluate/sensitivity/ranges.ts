@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import { optionValue } from '../../options.ts';
 import { thresholdOf } from '../../stages/gate-decision.ts';
 import type { Trace } from '../../types.ts';
 
@@ -92,10 +93,7 @@ export function rangeOf(path: string, { config }: Pick<Trace, 'config'>): Option
 
 /** A range that was chosen, with what the trace was recorded with, and wide enough to hold it. */
 export function withBase(range: Omit<OptionRange, 'base'>, { config }: Pick<Trace, 'config'>): OptionRange {
-  const [group = '', ...rest] = range.path.split('.');
-  const recorded = (config as unknown as Readonly<Record<string, Readonly<Record<string, unknown>>>>)[group]?.[
-    rest.join('.')
-  ];
+  const recorded = optionValue(config, range.path);
   const row = Object.hasOwn(RANGES, range.path) ? RANGES[range.path]! : null;
   const base = row ? row.base(config) : typeof recorded === 'number' ? recorded : null;
   return {

@@ -1,3 +1,4 @@
+import { optionValue } from '../../options.ts';
 import { seededRandom } from '../../text/random.ts';
 import type { Axis, Leaf, Range } from './axes.ts';
 import type { Setting, Surface } from './surface.ts';
@@ -35,13 +36,7 @@ export function placeOf({ values }: Axis, value: Leaf): number | null {
 
 /** The setting of the axes that the base is. */
 export function baseSetting(axes: readonly Axis[], base: Surface['base']): Setting {
-  const groups = base as unknown as Readonly<Record<string, Readonly<Record<string, Leaf>>>>;
-  return Object.fromEntries(
-    axes.map(({ path }) => {
-      const [group = '', ...rest] = path.split('.');
-      return [path, groups[group]?.[rest.join('.')] ?? null];
-    }),
-  );
+  return Object.fromEntries(axes.map(({ path }) => [path, (optionValue(base, path) ?? null) as Leaf]));
 }
 
 /** Same settings have the same key. */
