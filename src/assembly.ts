@@ -67,8 +67,8 @@ export interface Assembly {
   tellNotice(): Promise<void>;
   /** `create`: a folder without an index becomes one. */
   index(create?: boolean): Promise<PassageIndex>;
-  /** The parts that this config can need, and the config with fitted values filled in. */
-  partsFor(config: Config): Promise<{ parts: Parts; config: Config }>;
+  /** The parts that this config can need, and the config with fitted values filled in. `given` recalls for this call. */
+  partsFor(config: Config, given?: Recaller): Promise<{ parts: Parts; config: Config }>;
   /** Throws BACKEND_CLOSED after `close`. */
   check(): void;
   close(): Promise<void>;
@@ -187,7 +187,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
     embedder,
     tellNotice,
     index,
-    async partsFor(current) {
+    async partsFor(current, given = own.recaller) {
       const { mode } = current.retrieve;
       const retrieves = mode !== 'never';
       const asked: Record<ReflectionKind, boolean> = {
@@ -204,7 +204,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
         if (kind === 'isRel') fitted = isRelThreshold;
       }
       // Before the parts are named in a trace: by then the embedder knows what it runs on.
-      if (retrieves && !own.recaller) await tellNotice();
+      if (retrieves && !given) await tellNotice();
       const { reranker, mix } = retrieves ? await rerankerOf(current) : NO_RERANKER;
       const { closedBook, quotes } = current.generate;
       const withContext = retrieves
@@ -215,7 +215,7 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       const freely = mode !== 'always' || current.isRel.whenNoEvidence === 'generate' || dropped;
       const made: Parts = {
         rewriter: retrieves ? await rewriterOf(current) : null,
-        recaller: retrieves ? (own.recaller ?? embeddingRecaller(await embedder(), await index())) : null,
+        recaller: retrieves ? (given ?? embeddingRecaller(await embedder(), await index())) : null,
         reranker,
         critics,
         generators: {

@@ -172,6 +172,18 @@ export const ConfigSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  check: z
+    .strictObject({
+      isSup: z.number().min(0).max(1).default(0.5).meta({
+        description:
+          'a sentence of a checked answer is supported when P(fully) + 0.5 P(partially) by its best passage is above this',
+      }),
+      isUse: z.number().min(-1).max(1).nullable().default(null).meta({
+        description:
+          'a checked answer is accepted when its usefulness, -1 to 1, is not below this; none = not looked at',
+      }),
+    })
+    .prefault({}),
   budget: z
     .strictObject({
       calls: limit('model calls of one question at most; none = no limit'),

@@ -36,23 +36,47 @@ export { type OpenEntailmentOptions, openEntailment } from './entailment.ts';
 export { DiscernError, ERRORS, type ErrorCode } from './errors.ts';
 export { listOptions, type Option } from './options.ts';
 export { type CriticDefinition, defineCritic, type Judge } from './own-critic.ts';
-export { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
-export { type AskOptions, createRag, type Rag, type RagOptions } from './rag.ts';
+export {
+  type AnswerOptions,
+  answerQuestion,
+  type CheckInput,
+  checkAnswer,
+  type Parts,
+  retrieveEvidence,
+} from './pipeline.ts';
+export {
+  type AskOptions,
+  createRag,
+  type Rag,
+  type RagOptions,
+  type RetrieveOptions,
+  type StreamEvent,
+} from './rag.ts';
 export { prepareReplay, type Replayer } from './replay/prepared.ts';
-export { replay } from './replay.ts';
+export { replay, replayCheck, replayRetrieve } from './replay.ts';
 export { plainText } from './stages/answer.ts';
 export type { IngestReport } from './stages/ingest.ts';
-export { createSharedFacts, parseTrace, type SharedFacts, TraceSchema } from './trace.ts';
+export {
+  createSharedFacts,
+  type ModelCall,
+  type ModelCalls,
+  parseTrace,
+  type SharedFacts,
+  TraceSchema,
+} from './trace.ts';
 export {
   type Answer,
   type AnswerSegment,
   type Candidate,
+  type Checked,
+  type CheckedSegment,
   type Citation,
   type Cost,
   type Critique,
   type CritiqueRequest,
   type Decision,
   type Distribution,
+  type EmptyReason,
   type Fact,
   type GateDecision,
   type GateEstimator,
@@ -62,13 +86,17 @@ export {
   type Label,
   type Meaning,
   type Passage,
+  type PassageInput,
   REFLECTIONS,
   type ReflectionKind,
+  type Retrieved,
+  type RetrievedPassage,
   type Segment,
   type SegmentScore,
   type SourceDocument,
   type Span,
   type Trace,
   type TraceEvent,
+  type TraceTask,
   type UnansweredReason,
 } from './types.ts';

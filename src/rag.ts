@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { type AssemblyOptions, createAssembly } from './assembly.ts';
 import { type ConfigInput, parseConfig } from './config.ts';
-import type { IndexInfo } from './contracts.ts';
+import type { IndexInfo, Recaller } from './contracts.ts';
 import { DiscernError } from './errors.ts';
-import { answerQuestion } from './pipeline.ts';
+import { answerQuestion, checkAnswer, givenPassages, givenRecaller, retrieveEvidence } from './pipeline.ts';
 import { createLoader, createSplitter, keptVectors } from './presets.ts';
 import { mergeConfig } from './replay.ts';
 import { type IngestProgress, type IngestReport, ingest } from './stages/ingest.ts';
+import { streamOf } from './stream.ts';
 import type { SharedFacts } from './trace.ts';
-import type { Answer, ReflectionKind, TraceEvent } from './types.ts';
+import type { Answer, Checked, PassageInput, ReflectionKind, Retrieved, TraceEvent } from './types.ts';
 
 export interface RagOptions extends AssemblyOptions {
   /** Files or folders that are ingested before `createRag` returns. */
@@ -31,8 +32,32 @@ export interface AskOptions {
   readonly shared?: SharedFacts;
 }
 
+export interface RetrieveOptions extends AskOptions {
+  /** These, in place of a search: they are reranked, judged and gated. */
+  readonly passages?: readonly PassageInput[];
+}
+
+/** What `stream` gives: every event of the trace as it happens, and at last the answer. */
+export type StreamEvent = TraceEvent | { readonly type: 'answer'; readonly answer: Answer };
+
+/** One instance answers any number of questions at the same time. */
 export interface Rag {
   ask(question: string, options?: AskOptions): Promise<Answer>;
+  /**
+   * As `ask`, event by event: `for await (const event of rag.stream(question))`. Text that can no longer change comes as
+   * `segment-committed`. Leaving the loop aborts the question.
+   */
+  stream(question: string, options?: AskOptions): AsyncGenerator<StreamEvent, void, undefined>;
+  /** The context for a question: recall, rerank, IsREL and the gate. Nothing is written. */
+  retrieve(question: string, options?: RetrieveOptions): Promise<Retrieved>;
+  /**
+   * Weighs an answer that something else wrote against the passages that it was given: IsSUP of every sentence by every
+   * passage, IsUSE of the whole, and citations.
+   */
+  check(
+    input: { readonly question: string; readonly answer: string; readonly passages: readonly PassageInput[] },
+    options?: AskOptions,
+  ): Promise<Checked>;
   ingest(
     paths: string | readonly string[],
     options?: {
@@ -61,23 +86,51 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
   const assembly = createAssembly(config, options);
   let ingested: IngestReport | null = null;
 
+  /** The parts for one call; `given` recalls in place of the index. */
+  async function partsFor(change: ConfigInput = {}, given?: Recaller) {
+    assembly.check();
+    const current = parseConfig(mergeConfig(config, change));
+    // The index first: what is wrong with it is nearer to the user than what is wrong with a critic.
+    const searches = current.retrieve.mode !== 'never' && !given && !options.parts?.recaller;
+    if (searches && (await rag.info()).passages === 0)
+      throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
+        ...(options.documents !== undefined && {
+          hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
+        }),
+      });
+    return assembly.partsFor(current, given);
+  }
+
   const rag: Rag = {
     get ingested() {
       return ingested;
     },
-    async ask(question, { config: change = {}, signal, onEvent, id, shared } = {}) {
-      assembly.check();
-      const current = parseConfig(mergeConfig(config, change));
-      // The index first: what is wrong with it is nearer to the user than what is wrong with a critic.
-      const searches = current.retrieve.mode !== 'never' && !options.parts?.recaller;
-      if (searches && (await rag.info()).passages === 0)
-        throw new DiscernError('INDEX_EMPTY', 'the index holds no passages, so there is nothing to answer from', {
-          ...(options.documents !== undefined && {
-            hint: 'the documents given held no text that could be read: text, Markdown, HTML, PDF, JSON, JSONL and CSV can',
-          }),
-        });
-      const { parts, config: resolved } = await assembly.partsFor(current);
-      return answerQuestion(question, parts, resolved, { signal, onEvent, id, shared });
+    async ask(question, { config: change, ...options } = {}) {
+      const { parts, config: resolved } = await partsFor(change);
+      return answerQuestion(question, parts, resolved, options);
+    },
+    stream: (question, { onEvent, signal: outer, ...options } = {}) =>
+      streamOf<StreamEvent>(async (emit, signal) => {
+        const tell = (event: TraceEvent) => {
+          onEvent?.(event);
+          emit(event);
+        };
+        emit({ type: 'answer', answer: await rag.ask(question, { ...options, signal, onEvent: tell }) });
+      }, outer),
+    async retrieve(question, { config: change, passages, ...options } = {}) {
+      const given = passages && givenPassages(passages);
+      const { parts, config: resolved } = await partsFor(change, given && givenRecaller(given));
+      const topK = Math.max(resolved.recall.topK, given?.length ?? 0);
+      return retrieveEvidence(question, parts, { ...resolved, recall: { ...resolved.recall, topK } }, options);
+    },
+    async check({ question, answer, passages }, { config: change, ...options } = {}) {
+      const given = givenPassages(passages);
+      // It is the critics that are asked: whatever the mode, nothing is recalled or written.
+      const { parts, config: resolved } = await partsFor(
+        mergeConfig(change ?? {}, { retrieve: { mode: 'always' }, gate: { when: 'never' } }),
+        givenRecaller(given),
+      );
+      return checkAnswer({ question, answer, passages: given }, parts, resolved, options);
     },
     async ingest(paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) {
       const index = await assembly.index(true);

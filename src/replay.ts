@@ -1,10 +1,18 @@
 import { type Config, type ConfigInput, parseConfig } from './config.ts';
 import type { Critic, Generator } from './contracts.ts';
 import { DiscernError } from './errors.ts';
-import { type AnswerOptions, answerQuestion, type Parts } from './pipeline.ts';
+import { type AnswerOptions, answerQuestion, checkAnswer, type Parts, retrieveEvidence } from './pipeline.ts';
 import { needsSamples } from './stages/gate-decision.ts';
 import { factSource } from './trace.ts';
-import { type Answer, REFLECTIONS, type ReflectionKind, type Trace } from './types.ts';
+import {
+  type Answer,
+  type Checked,
+  REFLECTIONS,
+  type ReflectionKind,
+  type Retrieved,
+  type Trace,
+  type TraceTask,
+} from './types.ts';
 
 /**
  * Answers the question of a trace again from its facts, without any model. With the trace's own config the answer is
@@ -13,17 +21,56 @@ import { type Answer, REFLECTIONS, type ReflectionKind, type Trace } from './typ
 export async function replay(trace: Trace, change: ConfigInput = {}, options: ReplayOptions = {}): Promise<Answer> {
   const config = parseConfig(mergeConfig(trace.config, change));
   checkReplay(trace, config);
-  return answerQuestion(trace.question, replayParts(trace), config, {
-    ...options,
-    id: trace.id,
-    source: factSource(trace),
-  });
+  return answerQuestion(trace.question, replayParts(trace), config, replaying(trace, options));
 }
+
+/** As `replay`, of what `rag.retrieve` has recorded. */
+export async function replayRetrieve(
+  trace: Trace,
+  change: ConfigInput = {},
+  options: ReplayOptions = {},
+): Promise<Retrieved> {
+  const config = parseConfig(mergeConfig(trace.config, change));
+  checkReplay(trace, config, 'retrieve');
+  return retrieveEvidence(trace.question, replayParts(trace), config, replaying(trace, options));
+}
+
+/** As `replay`, of what `rag.check` has recorded. */
+export async function replayCheck(
+  trace: Trace,
+  change: ConfigInput = {},
+  options: ReplayOptions = {},
+): Promise<Checked> {
+  const config = parseConfig(mergeConfig(trace.config, change));
+  checkReplay(trace, config, 'check');
+  const { answer, passageIds } = trace.task as TraceTask & { type: 'check' };
+  const passages = passageIds.map((id) => {
+    const passage = trace.passages[id];
+    if (passage === undefined)
+      throw new DiscernError('TRACE_INVALID', `the trace names passage ${id} and does not hold it`);
+    return passage;
+  });
+  const input = { question: trace.question, answer, passages };
+  return checkAnswer(input, replayParts(trace), config, replaying(trace, options));
+}
+
+const replaying = (trace: Trace, options: ReplayOptions): AnswerOptions => ({
+  ...options,
+  id: trace.id,
+  source: factSource(trace),
+});
+
+const REPLAYS = { ask: 'replay', retrieve: 'replayRetrieve', check: 'replayCheck' } as const;
 
 export type ReplayOptions = Omit<AnswerOptions, 'source' | 'id' | 'shared'>;
 
-/** Throws REPLAY_FACT_MISSING where a setting asks for parts that the trace was recorded without. */
-export function checkReplay(trace: Trace, config: Config): void {
+/** Throws TRACE_INVALID where the trace is of something else, and REPLAY_FACT_MISSING where a setting asks for parts that the trace was recorded without. */
+export function checkReplay(trace: Trace, config: Config, task: keyof typeof REPLAYS = 'ask'): void {
+  const recorded = trace.task?.type ?? 'ask';
+  if (recorded !== task)
+    throw new DiscernError('TRACE_INVALID', `the trace ${trace.id} is of rag.${recorded}, not of rag.${task}`, {
+      hint: `${REPLAYS[recorded]} decides it again`,
+    });
   const writes = trace.abilities['generate.withContext']?.quotes === false;
   const offersQuotes = trace.config.generate.quotes > 0 || trace.backends['generate.quotes'] !== undefined;
   if (writes && config.generate.quotes > 0 && !offersQuotes)

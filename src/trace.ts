@@ -3,10 +3,12 @@ import { GATE_FEATURES, GATE_MEASURES } from './config/gate.ts';
 import { ConfigSchema } from './config.ts';
 import { DiscernError } from './errors.ts';
 import { keyOf } from './text/hash.ts';
+import type { ModelCalls } from './trace/calls.ts';
 import type { ReplayMemo } from './trace/memo.ts';
 import type { SharedFacts } from './trace/shared.ts';
 import type { Fact, FactRole, Passage, Trace, TraceEvent } from './types.ts';
 
+export type { ModelCall, ModelCalls } from './trace/calls.ts';
 export { createSharedFacts, type SharedFacts } from './trace/shared.ts';
 
 /** Where facts come from: models (`live`), or a recorded trace. */
@@ -45,6 +47,7 @@ interface LogOptions {
   readonly shared?: SharedFacts;
   readonly now?: () => number;
   readonly onEvent?: (event: TraceEvent) => void;
+  readonly modelCalls?: ModelCalls;
 }
 
 const factId = (role: FactRole, backend: string, key: string): string => `${role} ${backend} ${key}`;
@@ -106,7 +109,7 @@ async function live<R>(
   prefix: string,
   missing: ReadonlyMap<string, R>,
   call: (missing: readonly R[]) => Promise<readonly unknown[]>,
-  { shared, now = () => performance.now() }: LogOptions,
+  { shared, modelCalls, now = () => performance.now() }: LogOptions,
   fits: (value: unknown) => boolean,
 ): Promise<Map<string, Fact>> {
   const known = new Map<string, Fact>();
@@ -118,7 +121,8 @@ async function live<R>(
   }
   if (asked.size > 0) {
     const started = now();
-    const values = await call([...asked.values()]);
+    const work = () => call([...asked.values()]);
+    const values = await (modelCalls?.around({ role, backend, requests: asked.size }, work) ?? work());
     if (values.length !== asked.size)
       throw new DiscernError('BACKEND_FAILED', `${backend} answered ${values.length} of ${asked.size} requests`);
     // Whole microseconds, so that the sum does not depend on the order of adding.
@@ -222,6 +226,12 @@ export const TraceSchema = z.object({
     text: z.string(),
     unanswered: z.object({ reason: z.string(), detail: z.string() }).nullable(),
   }),
+  task: z
+    .discriminatedUnion('type', [
+      z.object({ type: z.literal('retrieve') }),
+      z.object({ type: z.literal('check'), answer: z.string(), passageIds: z.array(z.string()) }),
+    ])
+    .optional(),
 });
 
 /** Reads one line of a trace file. Throws TRACE_INVALID that names what is wrong. */

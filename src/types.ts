@@ -9,6 +9,15 @@ export type {
   GateMeasure,
   Meaning,
 } from './types/gate.ts';
+export type {
+  Checked,
+  CheckedSegment,
+  EmptyReason,
+  PassageInput,
+  Retrieved,
+  RetrievedPassage,
+  TraceTask,
+} from './types/tasks.ts';
 export type { Fact, FactRole, Trace, TraceEvent } from './types/trace.ts';
 
 /** The reflection tokens of Self-RAG (arXiv 2310.11511, table 1) and their labels, in the order used everywhere. */
@@ -168,18 +177,20 @@ export type UnansweredReason =
   | 'no-support'
   | 'budget'
   | 'context-dropped'
-  | 'uncertain';
+  | 'uncertain'
+  /** Of a retrieval alone: Retrieve said that no passage is needed. */
+  | 'not-needed';
 
 /** A choice that was made, and how near it was to going the other way. */
 export interface Decision {
-  readonly about: 'retrieve' | 'isRel' | 'gate' | 'budget';
+  readonly about: 'retrieve' | 'isRel' | 'gate' | 'budget' | 'isSup' | 'isUse';
   readonly outcome: string;
   /** The compared number and its threshold; null where the choice is not a comparison. */
   readonly value: number | null;
   readonly threshold: number | null;
   readonly reason: string;
   readonly passageId: string | null;
-  /** Segment level from 0; null outside generation. */
+  /** Segment level from 0, of a checked answer the place of the sentence; null outside. */
   readonly level: number | null;
 }
 

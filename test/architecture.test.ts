@@ -59,8 +59,21 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['node', 'zod'],
   },
   'own-critic': { modules: ['types', 'errors', 'contracts'], packages: [] },
+  stream: { modules: [], packages: [] },
   rag: {
-    modules: ['types', 'errors', 'contracts', 'config', 'assembly', 'pipeline', 'presets', 'replay', 'stages', 'trace'],
+    modules: [
+      'types',
+      'errors',
+      'contracts',
+      'config',
+      'assembly',
+      'pipeline',
+      'presets',
+      'replay',
+      'stages',
+      'stream',
+      'trace',
+    ],
     packages: ['node'],
   },
   doctor: {

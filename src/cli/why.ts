@@ -38,6 +38,7 @@ const unansweredText: Record<NonNullable<Answer['unanswered']>['reason'], string
   budget: 'No answer: the budget was spent',
   'context-dropped': 'No answer: the passages that were found do not help',
   uncertain: 'No answer: there is none to trust, with or without the passages',
+  'not-needed': 'No passages: none is needed',
 };
 
 export const unansweredLine = ({ unanswered }: Pick<Answer, 'unanswered'>): string =>

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts';
 import type { Answer, Passage, SegmentScore } from '../types.ts';
 import type { Capabilities } from './capabilities.ts';
 import type { GateDecision, GateEstimator, GateMeasure } from './gate.ts';
+import type { TraceTask } from './tasks.ts';
 
 export type FactRole = 'rewrite' | 'recall' | 'rerank' | 'critique' | 'sample' | 'entail' | 'extend';
 
@@ -107,4 +108,6 @@ export interface Trace {
   readonly events: readonly TraceEvent[];
   /** What came of it, so that a reader of the file sees it; replay computes it again. */
   readonly answer: Pick<Answer, 'text' | 'unanswered' | 'usedContext' | 'citations'>;
+  /** What was asked for in place of an answer; absent for an answer. */
+  readonly task?: TraceTask;
 }
