@@ -99,6 +99,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     ],
     packages: [],
   },
+  browser: { modules: ['types', 'errors', 'config', 'options', 'replay', 'stages', 'trace'], packages: [] },
   cli: {
     modules: [
       'types',
@@ -138,6 +139,8 @@ const BROWSER = [
   'trace',
   'pipeline',
   'replay',
+  'stages',
+  'browser',
 ];
 
 const files = (readdirSync(src, { recursive: true }) as string[])
