@@ -21,7 +21,10 @@ describe('examples', () => {
 
   it('06 tunes on replays, and says what the evidence is', async () => {
     const lines = await printed('06-tune.ts');
-    expect(lines[0]).toMatch(/^201 settings, \d+ replays, no model calls$/);
+    // 200 drawn ones, the recorded one, and those that put single options of the chosen one back.
+    const [, settings] = /^(\d+) settings, \d+ replays, no model calls$/.exec(lines[0]!)!;
+    expect(Number(settings)).toBeGreaterThan(200);
+    expect(Number(settings)).toBeLessThan(230);
     expect(lines.at(-1)).toMatch(/^(promoted|no evidence): /);
   }, 300_000);
 });
