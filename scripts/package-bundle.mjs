@@ -8,7 +8,15 @@ import { manifest } from './package-run.mjs';
 /** What Vite said beside its progress. */
 function listening(warnings) {
   const warn = (text) => warnings.push(text);
-  return { info() {}, warn, warnOnce: warn, error: warn, clearScreen() {}, hasErrorLogged: () => false, hasWarned: false };
+  return {
+    info() {},
+    warn,
+    warnOnce: warn,
+    error: warn,
+    clearScreen() {},
+    hasErrorLogged: () => false,
+    hasWarned: false,
+  };
 }
 
 /**
@@ -44,7 +52,14 @@ export async function bundle(app, source, { platform }) {
       .filter(([, { renderedLength }]) => renderedLength > 0)
       .map(([id]) => id),
   );
-  return { code, bytes: Buffer.byteLength(code), gzip: gzipSync(code).length, modules, warnings, chunks: chunks.length };
+  return {
+    code,
+    bytes: Buffer.byteLength(code),
+    gzip: gzipSync(code).length,
+    modules,
+    warnings,
+    chunks: chunks.length,
+  };
 }
 
 /** What of Node a bundle for browsers still has. */

@@ -5,7 +5,7 @@ export const MAX_PACKED = 20e6;
 /** Bytes of code and types, unpacked. */
 export const MAX_CODE = 3e6;
 
-const MUST_HOLD = [
+export const MUST_HOLD = [
   'package.json',
   'README.md',
   'CHANGELOG.md',
@@ -31,13 +31,17 @@ const MUST_NOT_HOLD = [
   [/\.(test|spec|bench)\.(js|ts|d\.ts)$/, 'a test'],
   [/(?<!\.d)\.ts$/, 'a source'],
   [/\.map$/, 'a source map'],
-  [/(^|\/)(node_modules|\.cache|coverage|__pycache__|\.git|\.discern|test|bench|examples)\//, 'a folder of the checkout'],
+  [
+    /(^|\/)(node_modules|\.cache|coverage|__pycache__|\.git|\.discern|test|bench|examples)\//,
+    'a folder of the checkout',
+  ],
   [/^critics\/train\//, 'training'],
   [/\.(jsonl|csv|tsv|parquet|gguf|safetensors|pt|py|pdf|tgz|zip|bin|npy)$/, 'data'],
   [/(^|\/)\.(env|npmrc|netrc)|\.(pem|key|p12)$|(^|\/)id_(rsa|ed25519)/, 'a secret'],
 ];
 
-const KEYS = /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{36}|npm_[A-Za-z0-9]{36}|AKIA[A-Z0-9]{16})\b/;
+const KEYS =
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{36}|npm_[A-Za-z0-9]{36}|AKIA[A-Z0-9]{16})\b/;
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 
 const isCode = (path) => path.startsWith('dist/');
@@ -54,9 +58,14 @@ export function contentFaults({ files, size, manifest, read }) {
   const wanted = [...MUST_HOLD, ...named.filter((path) => path.startsWith?.('./dist') && !path.includes('*'))];
   const texts = paths.filter((path) => /\.(js|ts|json|md)$/.test(path) && !path.endsWith('tokenizer.json'));
   return [
-    ...wanted.map((path) => path.replace(/^\.\//, '')).filter((path) => !held.has(path)).map((path) => `${path} is missing`),
+    ...wanted
+      .map((path) => path.replace(/^\.\//, ''))
+      .filter((path) => !held.has(path))
+      .map((path) => `${path} is missing`),
     ...paths.filter((path) => !MAY_HOLD.some((place) => place.test(path))).map((path) => `${path} is unexpected`),
-    ...paths.flatMap((path) => MUST_NOT_HOLD.filter(([name]) => name.test(path)).map(([, what]) => `${path} is ${what}`)),
+    ...paths.flatMap((path) =>
+      MUST_NOT_HOLD.filter(([name]) => name.test(path)).map(([, what]) => `${path} is ${what}`),
+    ),
     ...texts.filter((path) => KEYS.test(read(path))).map((path) => `${path} has what looks like a key`),
     ...paths
       .filter((path) => isCode(path) && path.endsWith('.js') && !held.has(path.replace(/\.js$/, '.d.ts')))
