@@ -11,3 +11,11 @@ export {
   type VectorStoreLike,
   type VectorStoreOptions,
 } from './backends/langchain/vector-store.ts';
+export { type CheckedChainFields, type CheckedOutput, checkedChain } from './langchain/checked.ts';
+export { ReflectionCompressor, type ReflectionCompressorFields } from './langchain/compressor.ts';
+export { type DocumentScores, documentOf } from './langchain/documents.ts';
+export { EVENT_PREFIX } from './langchain/events.ts';
+export { answerNode, checkNode, DiscernState, retrieveNode } from './langchain/graph.ts';
+export { DiscernRetriever, type DiscernRetrieverFields } from './langchain/retriever.ts';
+export { type DiscernInput, DiscernRunnable, type DiscernRunnableFields } from './langchain/runnable.ts';
+export { type DiscernToolOptions, discernTool } from './langchain/tool.ts';
