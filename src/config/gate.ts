@@ -41,7 +41,8 @@ export const GateSchema = z.strictObject({
   refuse: z.boolean().default(true).meta({
     description: 'answer nothing where the context is dropped and the answers without it are uncertain too',
   }),
-  maxEntropy: z.number().min(0).default(Math.log(3)).meta({
+  // ln 3, written out: JavaScript engines differ in its last digit.
+  maxEntropy: z.number().min(0).default(1.0986122886681096).meta({
     description: 'semantic entropy, in nats, above which the answers without context are uncertain',
   }),
   closedBook: z.boolean().default(false).meta({
