@@ -8,10 +8,18 @@ import { createLoader, createSplitter, keptVectors } from './presets.ts';
 import { mergeConfig } from './replay.ts';
 import { type IngestProgress, type IngestReport, ingest } from './stages/ingest.ts';
 import { streamOf } from './stream.ts';
+import {
+  answerOutcome,
+  checkOutcome,
+  createTelemetry,
+  ingestOutcome,
+  type ObserveOptions,
+  retrieveOutcome,
+} from './telemetry.ts';
 import type { SharedFacts } from './trace.ts';
 import type { Answer, Checked, PassageInput, ReflectionKind, Retrieved, TraceEvent } from './types.ts';
 
-export interface RagOptions extends AssemblyOptions {
+export interface RagOptions extends AssemblyOptions, ObserveOptions {
   /** Files or folders that are ingested before `createRag` returns. */
   readonly documents?: string | readonly string[];
   /** The documents stand in another place than at the last ingest into this index. */
@@ -83,7 +91,12 @@ export interface Rag {
  */
 export async function createRag(options: RagOptions = {}): Promise<Rag> {
   const config = parseConfig(mergeConfig(options.config ?? {}, { critics: ownCritics(options) }));
-  const assembly = createAssembly(config, options);
+  const telemetry = createTelemetry(options);
+  const onNotice = (text: string) => {
+    telemetry.log.warn(text);
+    options.onNotice?.(text);
+  };
+  const assembly = createAssembly(config, { ...options, onNotice });
   let ingested: IngestReport | null = null;
 
   /** The parts for one call; `given` recalls in place of the index. */
@@ -101,65 +114,77 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
     return assembly.partsFor(current, given);
   }
 
+  const answer = (name: 'ask' | 'stream', question: string, options: AskOptions = {}, from = telemetry.here()) =>
+    telemetry.run({ name, id: options.id, from, outcome: answerOutcome }, async (watch) => {
+      const { config: change, ...rest } = options;
+      const { parts, config: resolved } = await partsFor(change);
+      return answerQuestion(question, parts, resolved, watch.options(rest));
+    });
+
   const rag: Rag = {
     get ingested() {
       return ingested;
     },
-    async ask(question, { config: change, ...options } = {}) {
-      const { parts, config: resolved } = await partsFor(change);
-      return answerQuestion(question, parts, resolved, options);
-    },
-    stream: (question, { onEvent, signal: outer, ...options } = {}) =>
-      streamOf<StreamEvent>(async (emit, signal) => {
+    ask: (question, options) => answer('ask', question, options),
+    stream(question, { onEvent, signal: outer, ...options } = {}) {
+      const from = telemetry.here();
+      return streamOf<StreamEvent>(async (emit, signal) => {
         const tell = (event: TraceEvent) => {
           onEvent?.(event);
           emit(event);
         };
-        emit({ type: 'answer', answer: await rag.ask(question, { ...options, signal, onEvent: tell }) });
-      }, outer),
-    async retrieve(question, { config: change, passages, ...options } = {}) {
-      const given = passages && givenPassages(passages);
-      const { parts, config: resolved } = await partsFor(change, given && givenRecaller(given));
-      const topK = Math.max(resolved.recall.topK, given?.length ?? 0);
-      return retrieveEvidence(question, parts, { ...resolved, recall: { ...resolved.recall, topK } }, options);
+        emit({ type: 'answer', answer: await answer('stream', question, { ...options, signal, onEvent: tell }, from) });
+      }, outer);
+    },
+    retrieve(question, { config: change, passages, ...options } = {}) {
+      return telemetry.run({ name: 'retrieve', id: options.id, outcome: retrieveOutcome }, async (watch) => {
+        const given = passages && givenPassages(passages);
+        const { parts, config: resolved } = await partsFor(change, given && givenRecaller(given));
+        const topK = Math.max(resolved.recall.topK, given?.length ?? 0);
+        const wide = { ...resolved, recall: { ...resolved.recall, topK } };
+        return retrieveEvidence(question, parts, wide, watch.options(options));
+      });
     },
     async check({ question, answer, passages }, { config: change, ...options } = {}) {
-      const given = givenPassages(passages);
-      // It is the critics that are asked: whatever the mode, nothing is recalled or written.
-      const { parts, config: resolved } = await partsFor(
-        mergeConfig(change ?? {}, { retrieve: { mode: 'always' }, gate: { when: 'never' } }),
-        givenRecaller(given),
-      );
-      return checkAnswer({ question, answer, passages: given }, parts, resolved, options);
+      return telemetry.run({ name: 'check', id: options.id, outcome: checkOutcome }, async (watch) => {
+        const given = givenPassages(passages);
+        // It is the critics that are asked: whatever the mode, nothing is recalled or written.
+        const { parts, config: resolved } = await partsFor(
+          mergeConfig(change ?? {}, { retrieve: { mode: 'always' }, gate: { when: 'never' } }),
+          givenRecaller(given),
+        );
+        return checkAnswer({ question, answer, passages: given }, parts, resolved, watch.options(options));
+      });
     },
-    async ingest(paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) {
-      const index = await assembly.index(true);
-      const embedder = await assembly.embedder();
-      const kept =
-        options.index === undefined ? null : await keptVectors(embedder, join(options.index, 'embedding.partial'));
-      let telling: Promise<void> | null = null;
-      try {
-        const report = await ingest({
-          paths: typeof paths === 'string' ? [paths] : paths,
-          loader: await createLoader(config),
-          splitter: await createSplitter(config),
-          embedder: kept ?? embedder,
-          index,
-          signal,
-          onProgress: (progress) => {
-            // A model that cannot say how it runs cannot embed either, and that error is the ingest's.
-            if (progress.phase === 'embed') telling ??= assembly.tellNotice().catch(() => {});
-            onProgress?.(progress);
-          },
-          moved,
-        });
-        await kept?.clear();
-        await telling;
-        return report;
-      } finally {
-        await kept?.close();
-      }
-    },
+    ingest: (paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) =>
+      telemetry.run({ name: 'ingest', outcome: ingestOutcome }, async (watch) => {
+        const index = await assembly.index(true);
+        const embedder = watch.embedder(await assembly.embedder());
+        const kept =
+          options.index === undefined ? null : await keptVectors(embedder, join(options.index, 'embedding.partial'));
+        let telling: Promise<void> | null = null;
+        try {
+          const report = await ingest({
+            paths: typeof paths === 'string' ? [paths] : paths,
+            loader: await createLoader(config),
+            splitter: await createSplitter(config),
+            embedder: kept ?? embedder,
+            index,
+            signal,
+            onProgress: (progress) => {
+              // A model that cannot say how it runs cannot embed either, and that error is the ingest's.
+              if (progress.phase === 'embed') telling ??= assembly.tellNotice().catch(() => {});
+              onProgress?.(progress);
+            },
+            moved,
+          });
+          await kept?.clear();
+          await telling;
+          return report;
+        } finally {
+          await kept?.close();
+        }
+      }),
     async info() {
       return (await assembly.index()).info();
     },
