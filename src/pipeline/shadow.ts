@@ -2,7 +2,7 @@ import type { CallOptions, Critic } from '../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../errors.ts';
 import { type Critics, critiqueAll } from '../stages/critique.ts';
 import { recordCritic } from '../trace/record.ts';
-import { createFactLog, type FactLog, type FactSource } from '../trace.ts';
+import { createFactLog, type FactLog, type FactSource, type ModelCalls } from '../trace.ts';
 import { type Critique, type CritiqueRequest, type Fact, REFLECTIONS, type ReflectionKind } from '../types.ts';
 import { degradeNotes } from './watch.ts';
 
@@ -17,6 +17,7 @@ export interface Shadow {
 export interface ShadowOptions extends CallOptions {
   readonly source?: FactSource;
   readonly now?: () => number;
+  readonly modelCalls?: ModelCalls;
 }
 
 /**
@@ -26,10 +27,10 @@ export interface ShadowOptions extends CallOptions {
 export function castShadow(
   critic: Critic,
   log: FactLog,
-  { source, now, signal }: ShadowOptions,
+  { source, now, modelCalls, signal }: ShadowOptions,
   level: () => number,
 ): Shadow {
-  const aside = createFactLog({ source, now });
+  const aside = createFactLog({ source, now, modelCalls });
   const recorded = recordCritic(enduring(critic), aside);
   const tell = degradeNotes(log);
   const noted: { readonly requests: readonly CritiqueRequest[]; readonly at: number }[] = [];
