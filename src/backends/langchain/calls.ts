@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import type { Callbacks } from '@langchain/core/callbacks/manager';
 import { bulkhead } from 'cockatiel';
@@ -66,11 +67,14 @@ export function langchainCalls(part: object, name: string, { concurrency = 4 }: 
     },
     one: (signal, work) =>
       untilAborted(
-        slots.execute(() => {
-          throwIfAborted(signal);
-          // The slot is free again at once, also where the part takes no notice of the signal.
-          return untilAborted(work(), signal);
-        }),
+        slots.execute(
+          // One that has waited is started by who makes room for it: what it does still belongs to its own caller.
+          AsyncResource.bind(() => {
+            throwIfAborted(signal);
+            // The slot is free again at once, also where the part takes no notice of the signal.
+            return untilAborted(work(), signal);
+          }),
+        ),
         signal,
       ).catch((error: unknown) => {
         throw failure(error);

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BrokenCircuitError,
@@ -262,7 +263,9 @@ export function serverClient(options: ServerOptions): ServerClient {
         stop.addEventListener('abort', leave);
       });
       try {
-        const outcome = await Promise.race([places.execute(() => tries(request, stop)), left]);
+        // One that has waited is started by who makes room for it: what it does still belongs to its own caller.
+        const mine = AsyncResource.bind(() => tries(request, stop));
+        const outcome = await Promise.race([places.execute(mine), left]);
         if ('error' in outcome) throw outcome.error;
         return outcome.value;
       } catch (error) {
