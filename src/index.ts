@@ -56,6 +56,7 @@ export { prepareReplay, type Replayer } from './replay/prepared.ts';
 export { replay, replayCheck, replayRetrieve } from './replay.ts';
 export { plainText } from './stages/answer.ts';
 export type { IngestReport } from './stages/ingest.ts';
+export type { Logger, ObserveOptions, TelemetryOptions } from './telemetry.ts';
 export {
   createSharedFacts,
   type ModelCall,

@@ -100,6 +100,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
       'rag',
       'replay',
       'stages',
+      'telemetry',
       'trace',
     ],
     packages: [],
