@@ -1,56 +1,132 @@
-// Packs the package, installs it in empty folders as users would, and asks it a question: by `npx discern ask` and by a
-// program of five lines. Needs the npm registry and a model (the one in the cache folder, or a download), and nothing
-// else of the network: what a package fetches from elsewhere when it is installed may fail.
+// Packs the package and uses it as others would. Without a registry: what is in it (content, publint, are the types right),
+// every entry imported and required, bundles for browsers and for Node. With one: installed in empty folders and asked a
+// question, by `npx discern ask` and by the README's program under Node, CommonJS, tsx and the type checker. Needs a model
+// (the one in the cache folder, or a download), and nothing else of the network: what a package fetches from elsewhere when
+// it is installed may fail.
 //
-//   npm run test:package            removes the folders afterwards
-//   npm run test:package -- --keep  leaves them, to look at
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+//   npm run test:package                      removes the folders afterwards
+//   npm run test:package -- --keep            leaves them, to look at
+//   npm run test:package -- --if-possible     says where there is no registry, and succeeds without the installs
+//   npm run test:package -- --short           one install instead of three
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { bundle, nodeParts } from './package-bundle.mjs';
+import { contentFaults } from './package-content.mjs';
+import {
+  check,
+  entries,
+  failures,
+  manifest,
+  pack,
+  registryAnswers,
+  root,
+  run,
+  unpackBesideOurs,
+} from './package-run.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'discern-package-'));
-// `npm run` hands the settings of this checkout down in npm_…: a user has none of them.
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')));
 
 /** Optional peers and what comes with them: a user who did not ask for them must not get them. */
 const UNWANTED = ['node-llama-cpp', '@langchain/community', 'vitest', 'typescript'];
 /** What may be missing; hnswlib-node is compiled when it is installed. */
 const NATIVE = ['onnxruntime-node', '@xenova/transformers', 'hnswlib-node/build/Release/addon.node'];
+/** Problems of no matter to a package of ES modules: Node 20.19 and later can require them. */
+const ESM_ONLY = [
+  ['NoResolution', 'node10'],
+  ['CJSResolvesToESM', 'node16-cjs'],
+];
 const QUESTION = 'Where does the goat live?';
 const ANSWER = 'Greta the goat lives on the roof of the mill. [1]';
+const README_ANSWER = 'Mirja Oskell keeps the lighthouse. [1]';
 
-let failed = 0;
+/** Kilobytes, to one place. */
+const kb = (bytes) => `${(bytes / 1e3).toFixed(1)} kB`;
+const seconds = (value) => `${value.toFixed(1)} s`;
 
-function run(command, args, { cwd, env = {} }) {
-  const began = performance.now();
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd,
-    env: { ...environment, ...env },
-    encoding: 'utf8',
-    timeout: 900_000,
-  });
-  if (error) throw error;
-  return { status, stdout, stderr, seconds: ((performance.now() - began) / 1000).toFixed(1) };
+function tryContent({ files, size }, app) {
+  const read = (path) => readFileSync(join(app, 'node_modules', manifest.name, path), 'utf8');
+  const faults = contentFaults({ files, size, manifest, read });
+  check('the package holds what it must, and nothing else', faults.length === 0, faults.join('\n'));
 }
 
-function check(what, passed, details = '') {
-  if (!passed) failed++;
-  console.log(`${passed ? 'ok    ' : 'FAILED'}  ${what}`);
-  if (!passed && details) console.log(details.trim().split('\n').slice(-12).join('\n').replace(/^/gm, '        '));
-  return passed;
+async function tryManifest(tarball) {
+  const { messages } = await publint({ pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer }, strict: true });
+  const said = messages.map((message) => formatMessage(message, manifest, { color: false }));
+  check('publint finds nothing', messages.length === 0, said.join('\n'));
+  const { problems } = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarball))));
+  const wrong = problems.filter(
+    ({ kind, resolutionKind }) => !ESM_ONLY.some(([one, where]) => one === kind && where === resolutionKind),
+  );
+  const words = wrong.map((problem) => `${problem.kind} ${problem.entrypoint ?? ''} ${problem.resolutionKind ?? ''}`);
+  check('the types are right for Node and for bundlers (attw, esm-only)', wrong.length === 0, words.join('\n'));
+}
+
+/** Every entry alone, in a process of its own: it prints nothing, starts nothing, and the process ends by itself. */
+function tryEntries(app) {
+  // A tick later: files that were read are closed by then.
+  const left =
+    "setTimeout(() => { const left = process.getActiveResourcesInfo().filter((one) => !/Wrap$|Req$/.test(one)); if (left.length > 0) throw new Error('left: ' + left); }, 50);";
+  for (const { specifier } of entries()) {
+    const ways = {
+      imported: `import('${specifier}').then((all) => { if (Object.keys(all).length === 0) throw new Error('empty'); ${left} });`,
+      required: `if (Object.keys(require('${specifier}')).length === 0) throw new Error('empty'); ${left}`,
+    };
+    for (const [way, program] of Object.entries(ways)) {
+      const { status, stdout, stderr } = run('node', ['-e', program], { cwd: app, timeout: 60_000 });
+      check(
+        `${specifier} ${way}: nothing is said, started or left`,
+        status === 0 && stdout + stderr === '',
+        stdout + stderr,
+      );
+    }
+  }
+  const worker = run('node', ['-e', "import('discern-rag/backends/onnx-worker')"], { cwd: app });
+  check(
+    'what starts a worker cannot be imported',
+    worker.stderr.includes('ERR_PACKAGE_PATH_NOT_EXPORTED'),
+    worker.stderr,
+  );
+}
+
+async function tryBundles(app) {
+  const page = await bundle(app, "import * as all from 'discern-rag/browser'; globalThis.discern = all;", {
+    platform: 'browser',
+  });
+  check(
+    `discern-rag/browser for a page: ${kb(page.bytes)}, ${kb(page.gzip)} gzipped, nothing of Node, no warning`,
+    nodeParts(page).length === 0 && page.gzip < 56e3,
+    nodeParts(page).join('\n'),
+  );
+  const shaken = [
+    ["import 'discern-rag';", 100],
+    ["import 'discern-rag'; import 'discern-rag/evaluate'; import 'discern-rag/langchain';", 100],
+    ["import { DiscernError } from 'discern-rag'; globalThis.it = DiscernError;", 6e3],
+    ["import { rouge } from 'discern-rag/evaluate'; globalThis.it = rouge;", 3e3],
+  ];
+  for (const [source, most] of shaken) {
+    const { bytes, modules } = await bundle(app, source, { platform: 'node' });
+    check(
+      `bundled, ${source.split(' globalThis')[0]} leaves ${bytes} bytes of ours`,
+      bytes <= most,
+      modules.join('\n'),
+    );
+  }
 }
 
 /** A user's empty folder with the package in it; null when npm could not install it. */
 function install(name, tarball, { args = [], env = {} } = {}) {
   const app = join(work, name);
   mkdirSync(join(app, 'notes'), { recursive: true });
+  mkdirSync(join(app, 'docs'));
   writeFileSync(join(app, 'notes', 'goat.md'), '# Goats\n\nGreta the goat lives on the roof of the mill.\n');
-  const { status, stderr, seconds } = run('npm', ['install', ...args, tarball], { cwd: app, env });
+  writeFileSync(join(app, 'docs', 'light.md'), '# Lighthouse\n\nMirja Oskell keeps the lighthouse.\n');
+  const { status, stderr, seconds: took } = run('npm', ['install', ...args, tarball], { cwd: app, env });
   const words = [...Object.entries(env).map((entry) => entry.join('=')), 'npm install', ...args].join(' ');
-  if (!check(`${words} (${seconds} s)`, status === 0, stderr)) return null;
+  if (!check(`${words} (${seconds(took)})`, status === 0, stderr)) return null;
   const present = NATIVE.filter((path) => existsSync(join(app, 'node_modules', path)));
   const { stdout } = run('du', ['-sm', 'node_modules'], { cwd: app });
   console.log(`        ${Number.parseInt(stdout, 10)} MB; native: ${present.join(', ') || 'none'}`);
@@ -62,48 +138,65 @@ function ask(app, what, { native }) {
   const asked = run('npx', ['discern', 'ask', QUESTION, '--docs', 'notes', '--json'], { cwd: app });
   const said = asked.stderr.includes('runs on WebAssembly');
   check(
-    `${what}: npx discern ask answers ${said ? 'on WebAssembly, and says so' : 'with native code'} (${asked.seconds} s)`,
+    `${what}: npx discern ask answers ${said ? 'on WebAssembly, and says so' : 'with native code'} (${seconds(asked.seconds)})`,
     asked.status === 0 && JSON.parse(asked.stdout).text === ANSWER && said !== native,
     asked.stdout + asked.stderr,
   );
 }
 
-try {
-  const packed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], { cwd: root });
-  const [{ filename, size, entryCount }] = JSON.parse(packed.stdout);
-  console.log(`${filename}: ${(size / 1e3).toFixed(0)} kB, ${entryCount} files`);
-  const tarball = join(work, filename);
+/** The README's program, by each way that a user may run it. */
+function tryProgram(app) {
+  const readme = readFileSync(join(app, 'node_modules', manifest.name, 'README.md'), 'utf8');
+  const program = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)]
+    .map(([, code]) => code)
+    .find((code) => code.includes('createRag'));
+  if (!check('the README has a program', program !== undefined)) return;
+  const required = program.replace(/^import (.*) from ('[^']+');$/gm, 'const $1 = require($2);');
+  const tsconfig = {
+    compilerOptions: {
+      target: 'ES2023',
+      module: 'NodeNext',
+      strict: true,
+      noEmit: true,
+      types: [],
+      skipLibCheck: true,
+    },
+    files: ['ask.mts'],
+  };
+  writeFileSync(join(app, 'ask.mjs'), program);
+  writeFileSync(join(app, 'ask.mts'), program);
+  writeFileSync(join(app, 'ask.cjs'), `(async () => {\n${required}})();\n`);
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify(tsconfig));
+  const tool = (...path) => join(root, 'node_modules', ...path);
+  const ways = [
+    ['node', ['ask.mjs'], 'as an ES module'],
+    ['node', ['ask.cjs'], 'in CommonJS, with require'],
+    ['node', [tool('tsx', 'dist', 'cli.mjs'), 'ask.mts'], 'in TypeScript, by tsx'],
+  ];
+  for (const [command, args, how] of ways) {
+    const ran = run(command, args, { cwd: app });
+    check(
+      `the README's program ${how} (${seconds(ran.seconds)})`,
+      ran.stdout.startsWith(`${README_ANSWER} [`),
+      ran.stdout + ran.stderr,
+    );
+  }
+  const typed = run('node', [tool('typescript', 'bin', 'tsc'), '-p', '.'], { cwd: app });
+  check(`the README's program passes the type checker (${seconds(typed.seconds)})`, typed.status === 0, typed.stdout);
+}
 
+function tryInstalls(tarball, { short }) {
   const app = install('plain', tarball);
   if (app !== null) {
     for (const name of UNWANTED) check(`${name} is not installed`, !existsSync(join(app, 'node_modules', name)));
     // Whether onnxruntime-node could fetch what it wants depends on the network.
     ask(app, 'plain', { native: existsSync(join(app, 'node_modules', 'onnxruntime-node')) });
-
-    const program = [
-      "import { createRag } from 'discern-rag';",
-      "const rag = await createRag({ documents: './notes' });",
-      `const { text, citations } = await rag.ask('${QUESTION}');`,
-      'console.log(text, citations[0].docId);',
-      'await rag.close();',
-    ];
-    writeFileSync(join(app, 'ask.mjs'), program.join('\n'));
-    const ran = run('node', ['ask.mjs'], { cwd: app });
-    check(
-      `five lines with createRag (${ran.seconds} s)`,
-      ran.stdout === `${ANSWER} notes/goat.md\n`,
-      ran.stdout + ran.stderr,
-    );
-
-    const entries =
-      "for (const name of ['', '/evaluate', '/langchain', '/package.json']) import.meta.resolve('discern-rag' + name);";
-    writeFileSync(
-      join(app, 'entries.mjs'),
-      `${entries}\nawait import('discern-rag/evaluate');\nawait import('discern-rag/langchain');`,
-    );
+    tryProgram(app);
+    const installed = entries().filter(({ name }) => name !== 'testing');
+    const program = installed.map(({ specifier }) => `await import('${specifier}');`).join('\n');
+    writeFileSync(join(app, 'entries.mjs'), program);
     const resolved = run('node', ['entries.mjs'], { cwd: app });
-    check('every entry can be imported', resolved.status === 0, resolved.stderr);
-
+    check('every entry can be imported where nothing but the package is', resolved.status === 0, resolved.stderr);
     const alone = run('npx', ['discern', 'ask', QUESTION, '--retrieve.mode', 'never'], { cwd: app });
     check(
       'without a language model it says which package to install',
@@ -111,6 +204,7 @@ try {
       alone.stdout + alone.stderr,
     );
   }
+  if (short) return console.log('package: NOT RUN: installs without onnxruntime-node, and without scripts (--short)');
 
   const skipped = install('skipped', tarball, { env: { ONNXRUNTIME_NODE_INSTALL: 'skip' } });
   if (skipped !== null) ask(skipped, 'skipped', { native: true });
@@ -125,9 +219,32 @@ try {
       ingested.stdout + ingested.stderr,
     );
   }
-} finally {
-  if (process.argv.includes('--keep')) console.log(`left in ${work}`);
-  else rmSync(work, { recursive: true, force: true });
 }
-console.log(failed === 0 ? 'the package works' : `${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+async function main({ keep, ifPossible, short }) {
+  const packed = pack(work);
+  console.log(
+    `${manifest.name} ${manifest.version}: ${kb(packed.size)} packed, ${kb(packed.unpackedSize)} unpacked, ${packed.files.length} files`,
+  );
+  const app = unpackBesideOurs(packed.tarball, join(work, 'local'));
+  tryContent(packed, app);
+  await tryManifest(packed.tarball);
+  tryEntries(app);
+  await tryBundles(app);
+  if (ifPossible && !registryAnswers()) console.log('package: NOT RUN: installs, since npm reaches no registry');
+  else tryInstalls(packed.tarball, { short });
+  if (keep) console.log(`left in ${work}`);
+}
+
+const words = process.argv.slice(2);
+try {
+  await main({
+    keep: words.includes('--keep'),
+    ifPossible: words.includes('--if-possible'),
+    short: words.includes('--short'),
+  });
+} finally {
+  if (!words.includes('--keep')) rmSync(work, { recursive: true, force: true });
+}
+console.log(failures() === 0 ? 'the package works' : `${failures()} failed`);
+process.exitCode = failures() === 0 ? 0 : 1;
