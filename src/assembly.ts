@@ -228,7 +228,8 @@ export function createAssembly(config: Config, options: AssemblyOptions): Assemb
       };
       const parts = { ...made, capabilities: await capabilitiesOf(made, current) };
       const isRel = { ...current.isRel, threshold: current.isRel.threshold ?? fitted ?? 0 };
-      const rerank = { ...current.rerank, mix: current.rerank.mix ?? mix ?? (reranker && 1) };
+      const fittedMix = given?.ranksOnly ? null : mix;
+      const rerank = { ...current.rerank, mix: current.rerank.mix ?? fittedMix ?? (reranker && 1) };
       return { parts, config: { ...current, isRel, rerank } };
     },
     check: shelf.check,

@@ -123,6 +123,8 @@ export interface Rewriter {
 /** The recall stage as one part: query texts to candidates. Recorded as one fact a query. */
 export interface Recaller {
   readonly id: string;
+  /** True where `recallScore` says no more than the order: a fitted `rerank.mix` does not hold for it. */
+  readonly ranksOnly?: boolean;
   recall(
     queries: readonly string[],
     options: CallOptions & { readonly topK: number; readonly filter?: MetadataFilter },

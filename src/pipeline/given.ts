@@ -36,6 +36,7 @@ function givenPassage(input: PassageInput, place: number, first: number): Passag
 /** Recalls the passages that it was made of, in their order, whatever is searched for. */
 export const givenRecaller = (passages: readonly Passage[]): Recaller => ({
   id: 'given@1',
+  ranksOnly: true,
   recall: async (queries, { topK }) =>
     queries.map(() =>
       passages.slice(0, topK).map((passage, i) => ({ passage, recallRank: i + 1, recallScore: 0, rerankScore: null })),

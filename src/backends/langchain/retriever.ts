@@ -18,7 +18,8 @@ export interface RetrieverOptions extends LangchainOptions {
 /**
  * Any retriever of LangChain as the recall stage. A retriever gives an order and no scores, so the score of rank r is
  * 1 / r, which is no similarity: it says nothing of how near a passage is. How many it finds is its own setting; topK
- * only cuts. It knows no filter: what does not fit one is left out.
+ * only cuts. With a reranker the order is the reranker's alone, unless `rerank.mix` is given. It knows no filter: what does
+ * not fit one is left out.
  *
  * @example
  * fromRetriever(store.asRetriever({ k: 20 }))
@@ -30,6 +31,7 @@ export function fromRetriever(retriever: RetrieverLike, options: RetrieverOption
   const calls = langchainCalls(retriever, name, options);
   return {
     id: options.id ?? idOf(name),
+    ranksOnly: true,
     recall: (queries, { topK, filter, signal: outer }) =>
       calls.batch(outer, (signal) =>
         Promise.all(
