@@ -60,9 +60,11 @@ export function createFactLog(options: LogOptions = {}): FactLog {
   const events: TraceEvent[] = [];
   let micros = 0;
   const spent = { calls: 0, tokens: 0, ms: 0 };
-  const add = (id: string, fact: Fact) => {
+  /** How many facts each call to models gave, in the order of asking: that is the order of facts, in every run. */
+  const counts: number[] = [];
+  const add = (id: string, fact: Fact, at = facts.length) => {
     known.set(id, fact);
-    facts.push(fact);
+    facts.splice(at, 0, fact);
     micros += Math.round(fact.ms * 1000);
     spent.ms = micros / 1000;
   };
@@ -94,8 +96,11 @@ export function createFactLog(options: LogOptions = {}): FactLog {
         for (const id of missing) if (!known.has(id)) add(id, recorded(source, id, role, backend));
       } else if (missing.length > 0) {
         const asked = new Map(ids.flatMap((id, i) => (known.has(id) ? [] : [[id, requests[i]!] as const])));
-        for (const [id, fact] of await live(role, backend, prefix, asked, call as never, options, fits as never))
-          add(id, fact);
+        const place = counts.push(0) - 1;
+        const found = await live(role, backend, prefix, asked, call as never, options, fits as never);
+        let at = counts.slice(0, place).reduce((sum, count) => sum + count, 0);
+        counts[place] = found.size;
+        for (const [id, fact] of found) add(id, fact, at++);
       }
       return ids.map((id) => known.get(id)!.value as never);
     },
