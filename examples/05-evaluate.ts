@@ -1,6 +1,5 @@
 // Compares two configurations on the questions of the example corpus: means, and the paired difference with its interval.
-// What one of them has asked a model is not asked again for the other. `discern eval run` does the same from a file, with a
-// report.
+// What one has asked a model is not asked again for the other. `discern eval run` does it from a file, with a report.
 //
 // Run it: npm run build && npx tsx examples/05-evaluate.ts
 import { fileURLToPath } from 'node:url';
@@ -35,6 +34,6 @@ for (const { name } of metrics) {
     ).mean.toFixed(3),
   );
   const { mean, ci95, n } = pairedDifference(a!, b!, 0)!;
-  const interval = ci95.map((end) => end.toFixed(3)).join(' to ');
-  console.log(`${name}: ${means.join(' and ')}, difference ${mean.toFixed(3)} (${interval}, n ${n})`);
+  const [low, high] = ci95.map((end) => end.toFixed(3));
+  console.log(`${name}: ${means.join(' and ')}, difference ${mean.toFixed(3)} (${low} to ${high}, n ${n})`);
 }
