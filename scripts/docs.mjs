@@ -8,21 +8,16 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Application, Comment, ReferenceType, ReflectionKind, TSConfigReader, TypeDocReader } from 'typedoc';
 import { build, createServer } from 'vitepress';
-import { COPIES, root } from '../docs/.vitepress/places.mjs';
+import { COPIES, ENTRIES, root } from '../docs/.vitepress/places.mjs';
 
 const docs = fileURLToPath(new URL('../docs/', import.meta.url));
 
-const NAMES = {
-  index: 'discern-rag',
-  'evaluate/evaluate': 'discern-rag/evaluate',
-  langchain: 'discern-rag/langchain',
-  'testing/testing': 'discern-rag/testing',
-};
-
 const WHAT = {
   'discern-rag': 'Questions in, cited answers out; replay; your own critic. What most programs need.',
+  'discern-rag/browser': 'Replay and decisions, without Node.',
+  'discern-rag/langchain': 'Parts of LangChain.js as parts of Discern, and Discern as parts of LangChain.js.',
+  'discern-rag/langchain/agent': 'For agents of LangChain.js.',
   'discern-rag/evaluate': 'Datasets, metrics, intervals, experiments, tuning, SePer, export.',
-  'discern-rag/langchain': 'Parts of LangChain.js as parts of Discern.',
   'discern-rag/testing': 'Fakes, and the suites that a part of your own can run.',
 };
 
@@ -41,14 +36,14 @@ function copyPages() {
 
 async function writeReference() {
   rmSync(join(docs, 'reference'), { recursive: true, force: true });
-  const app = await Application.bootstrapWithPlugins({ options: join(root, 'typedoc.json'), logLevel: 'Warn' }, [
-    new TypeDocReader(),
-    new TSConfigReader(),
-  ]);
+  const app = await Application.bootstrapWithPlugins(
+    { options: join(root, 'typedoc.json'), entryPoints: ENTRIES.map(({ file }) => join(root, file)), logLevel: 'Warn' },
+    [new TypeDocReader(), new TSConfigReader()],
+  );
   const project = await app.convert();
   if (project === undefined) throw new Error('typedoc could not read the sources');
   for (const module of project.children ?? []) {
-    module.name = NAMES[module.name] ?? module.name;
+    module.name = ENTRIES.find(({ file }) => file === `src/${module.name}.ts`)?.name ?? module.name;
     module.comment ??= new Comment([{ kind: 'text', text: WHAT[module.name] ?? '' }]);
   }
   shortenConfigs(project);

@@ -7,6 +7,9 @@ import { chinese, guide, reference } from './sidebar.ts';
 // Address below which the site is served, such as /discern-rag/.
 const base = process.env.DOCS_BASE ?? '/';
 
+// Their tables need the room of the outline.
+const FULL = /^(options|project\/(bench|critics|examples)[\w/]*)\.md$/;
+
 export default defineConfig({
   base,
   title: 'Discern',
@@ -23,6 +26,9 @@ export default defineConfig({
   vite: {
     // One chunk of text is the search index: its size is what it is.
     build: { chunkSizeWarningLimit: 2000 },
+  },
+  transformPageData({ relativePath, frontmatter }) {
+    return FULL.test(relativePath) ? { frontmatter: { ...frontmatter, aside: false, pageClass: 'full' } } : undefined;
   },
   themeConfig: {
     logo: '/mark.svg',

@@ -1,9 +1,19 @@
 // Pages of the site that stand elsewhere in the repository, and how links between files become links between pages.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
+
+const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+
+/** What a program can import, without the single backends: its name, and its source. */
+export const ENTRIES = Object.entries(exports)
+  .filter(([name, to]) => to?.types && !name.startsWith('./backends/'))
+  .map(([name, { types }]) => ({
+    name: `discern-rag${name.slice(1)}`,
+    file: types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts'),
+  }));
 
 const numbered = readdirSync(new URL('../../examples/', import.meta.url))
   .filter((name) => /^\d\d-.*\.ts$/.test(name))

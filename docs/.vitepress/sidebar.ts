@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { DefaultTheme } from 'vitepress';
-import { COPIES } from './places.mjs';
+import { COPIES, ENTRIES } from './places.mjs';
 
 type Item = DefaultTheme.SidebarItem;
 
@@ -102,7 +102,7 @@ const KINDS: Record<string, string> = {
 
 /** The entry points and their kinds. Single names would make each of five hundred pages hold all of them. */
 export const reference = (): Item[] =>
-  ['discern-rag', 'discern-rag/langchain', 'discern-rag/evaluate', 'discern-rag/testing'].flatMap((name) => {
+  ENTRIES.flatMap(({ name }) => {
     const folder = new URL(`reference/${name}/`, docs);
     if (!existsSync(folder)) return [];
     const kinds = Object.entries(KINDS)

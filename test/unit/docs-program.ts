@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import type { Block } from './docs-blocks.ts';
@@ -89,10 +90,7 @@ export function typeErrors(programs: readonly Program[], root: string): string[]
   );
   const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config as { compilerOptions: object };
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const paths = Object.fromEntries(
-    ENTRIES.map(([name, file]) => [name === '' ? 'discern-rag' : `discern-rag/${name}`, [join(root, 'src', file)]]),
-  );
-  const all = { ...options, paths, noUnusedLocals: false, noUnusedParameters: false, noEmit: true };
+  const all = { ...options, paths: sourcePaths(root), noUnusedLocals: false, noUnusedParameters: false, noEmit: true };
   const host = ts.createCompilerHost(all);
   const { getSourceFile, fileExists, readFile } = host;
   const textOf = (path: string) =>
@@ -119,10 +117,17 @@ export function typeErrors(programs: readonly Program[], root: string): string[]
   });
 }
 
-const ENTRIES = [
-  ['', 'index.ts'],
-  ['evaluate', 'evaluate/evaluate.ts'],
-  ['langchain', 'langchain.ts'],
-  ['testing', 'testing/testing.ts'],
-  ['backends/*', 'backends/*.ts'],
-] as const;
+/** Where the sources of what package.json exports stand. */
+function sourcePaths(root: string): Record<string, string[]> {
+  const { name, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    name: string;
+    exports: Record<string, null | string | { types: string }>;
+  };
+  return Object.fromEntries(
+    Object.entries(exports).flatMap(([path, to]) =>
+      to === null || typeof to === 'string'
+        ? []
+        : [[name + path.slice(1), [join(root, to.types.replace('dist/', 'src/').replace('.d.ts', '.ts'))]]],
+    ),
+  );
+}
