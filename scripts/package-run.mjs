@@ -1,6 +1,7 @@
 // What the scripts about the package share: commands as a user runs them, and a list of checks.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -73,3 +74,27 @@ export function unpackBesideOurs(tarball, app) {
   }
   return app;
 }
+
+/** Puts a text between `<!-- name:begin -->` and `<!-- name:end -->` of a page of docs. */
+export function writeSection(path, name, text) {
+  const page = readFileSync(join(root, path), 'utf8');
+  const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`${path} has no section ${name}`);
+  writeFileSync(join(root, path), `${page.slice(0, from + begin.length)}\n${text.trim()}\n${page.slice(to)}`);
+}
+
+/** The machine and how busy it is, in words. */
+export function machine() {
+  const model = cpus()[0]?.model.replace(/\s+/g, ' ').trim() ?? 'unknown processor';
+  const load = loadavg()
+    .slice(0, 2)
+    .map((value) => value.toFixed(1))
+    .join(' and ');
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${availableParallelism()} cores (${model}), ${memory} GB of memory, no GPU in use, ${platform()} ${arch()}, Node ${process.versions.node}, npm ${run('npm', ['--version']).stdout.trim()}; load ${load} (of 1 and 5 minutes) at the start`;
+}
+
+/** A table of Markdown. */
+export const tableOf = (heads, rows) =>
+  [heads, heads.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');

@@ -161,7 +161,7 @@ function tryProgram(app) {
       strict: true,
       noEmit: true,
       types: [],
-      skipLibCheck: true,
+      skipLibCheck: false,
     },
     files: ['ask.mts'],
   };
