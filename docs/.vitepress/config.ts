@@ -20,7 +20,7 @@ export default defineConfig({
   metaChunk: true,
   ignoreDeadLinks: 'localhostLinks',
   markdown: {
-    config: (markdown) => repositoryLinks(markdown, (file) => existsSync(join(root, file))),
+    config: (markdown) => repositoryLinks(markdown, (file: string) => existsSync(join(root, file))),
     languageAlias: { console: 'sh' },
   },
   vite: {
@@ -36,6 +36,12 @@ export default defineConfig({
     search: {
       provider: 'local',
       options: {
+        miniSearch: {
+          // A page that explains goes before a page of a signature. Runs in the browser: it may use nothing from outside.
+          searchOptions: {
+            boostDocument: (id: string) => (id.includes('/reference/') ? 0.2 : id.includes('/project/') ? 0.5 : 1),
+          },
+        },
         locales: {
           zh: {
             translations: {

@@ -29,7 +29,7 @@ export const guide = (): Item[] =>
       text: 'Start',
       items: [
         { text: 'Quick start', link: '/quick-start' },
-        { text: "A newcomer's hour", link: '/newcomer' },
+        { text: 'The first steps, timed', link: '/newcomer' },
         { text: 'Concepts', link: '/concepts' },
         { text: 'Limits', link: '/limits' },
       ],
@@ -39,6 +39,7 @@ export const guide = (): Item[] =>
       items: [
         { text: 'In a program', link: '/api' },
         { text: 'LangChain', link: '/langchain' },
+        { text: 'Parts of LangChain', link: '/langchain-parts' },
         { text: 'Where probabilities come from', link: '/backends' },
         { text: 'The gate', link: '/gate' },
         { text: 'Observability', link: '/observability' },

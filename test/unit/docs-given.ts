@@ -1,9 +1,4 @@
-/**
- * What the programs of a page take as given beside what the page says in a comment, by page: objects that its text
- * speaks of and leaves to the reader. A name that the page imports itself is not declared again.
- */
-export const GIVEN: Readonly<Record<string, string>> = {
-  'docs/langchain.md': `
+const LANGCHAIN = `
 import { HNSWLib } from '@langchain/community/vectorstores/hnswlib';
 import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
@@ -14,5 +9,13 @@ declare const store: VectorStore;
 declare const compressor: BaseDocumentCompressor;
 declare const chatModel: BaseChatModel;
 declare const embeddings: Embeddings;
-`,
+`;
+
+/**
+ * What the programs of a page take as given beside what the page says in a comment, by page: objects that its text
+ * speaks of and leaves to the reader. A name that the page imports itself is not declared again.
+ */
+export const GIVEN: Readonly<Record<string, string>> = {
+  'docs/langchain.md': LANGCHAIN,
+  'docs/langchain-parts.md': LANGCHAIN,
 };
