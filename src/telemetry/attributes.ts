@@ -1,4 +1,5 @@
 import type { Attributes } from '@opentelemetry/api';
+import type { SampledAnswer, SegmentCandidate } from '../contracts.ts';
 import type { ModelCall } from '../trace.ts';
 import type { Decision, FactRole, TraceEvent } from '../types.ts';
 
@@ -44,11 +45,18 @@ interface Recalled {
   readonly hits: readonly (readonly [id: string, score: number])[];
 }
 
+type Written = Pick<SampledAnswer, 'tokens'> & Partial<Pick<SegmentCandidate, 'quoted'>>;
+
 /** Of what a model said, what is no text. */
 export function saidAttributes(role: WatchedCall['role'], said: unknown, content: boolean): Attributes {
   if (role === 'extend' || role === 'sample') {
-    const answers = (said as readonly unknown[]).flat() as readonly { readonly tokens: number }[];
-    return { 'gen_ai.usage.output_tokens': answers.reduce((sum, { tokens }) => sum + tokens, 0) };
+    const answers = (said as readonly Written[][]).flat();
+    // A quote is found, not written.
+    const written = answers.filter(({ quoted = null }) => quoted === null);
+    return {
+      'discern.candidates': answers.length,
+      ...(written.length > 0 && { 'gen_ai.usage.output_tokens': written.reduce((sum, { tokens }) => sum + tokens, 0) }),
+    };
   }
   if (role !== 'recall') return {};
   const lists = said as readonly Recalled[];

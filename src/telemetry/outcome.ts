@@ -20,8 +20,8 @@ const costFields = ({ calls, requests, tokens, ms }: Cost) => ({ calls, requests
 const costAttributes = ({ calls, requests, tokens, ms }: Cost): Attributes => ({
   'discern.cost.calls': calls,
   'discern.cost.requests': requests,
+  'discern.cost.tokens': tokens,
   'discern.cost.ms': ms,
-  'gen_ai.usage.output_tokens': tokens,
 });
 
 export const answerOutcome = ({

@@ -98,8 +98,8 @@ describe('spans', () => {
       'discern.citations': 1,
       'discern.cost.calls': answer.cost.calls,
       'discern.cost.requests': answer.cost.requests,
+      'discern.cost.tokens': answer.cost.tokens,
       'discern.cost.ms': answer.cost.ms,
-      'gen_ai.usage.output_tokens': answer.cost.tokens,
     });
     expect(below(root)).toHaveLength(answer.cost.calls);
     const [recall, , write] = below(root);
@@ -128,6 +128,16 @@ describe('spans', () => {
     });
     expect(root!.instrumentationScope).toMatchObject({ name: 'discern-rag', version: VERSION });
     expect(VERSION).toBe(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version);
+  });
+
+  it('say nothing of tokens where a sentence is quoted and none written', async () => {
+    const quote = { text: 'The tower was built in 1902.', quoted: { start: 0, end: 28 } };
+    const rag = await ragOf({ parts: { withContext: scriptedGenerator(() => [quote]) } });
+    await rag.ask(question);
+    const wrote = spans().find(({ attributes }) => attributes['discern.role'] === 'extend')!;
+    expect(wrote.attributes).toMatchObject({ 'discern.candidates': 1 });
+    expect(wrote.attributes).not.toHaveProperty('gen_ai.usage.output_tokens');
+    await rag.close();
   });
 
   it('of a retrieval, a check and an ingest', async () => {
