@@ -145,7 +145,11 @@ describe('spans', () => {
     writeFileSync(join(dir, 'a.txt'), 'Cats sleep on warm roofs.');
     const embedder = hashEmbedder();
     const rag = await createRag({
-      config: { ...CONFIG, critics: { retrieve: null, isRel: null, isSup: null, isUse: null } },
+      config: {
+        ...CONFIG,
+        critics: { retrieve: null, isRel: null, isSup: null, isUse: null },
+        check: { isSup: 0.5 },
+      },
       telemetry: { tracerProvider },
       documents: dir,
       parts: { embedder, critics: { isSup: critic }, withContext: scriptedGenerator() },
