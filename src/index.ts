@@ -47,6 +47,7 @@ export {
 export {
   type AskOptions,
   createRag,
+  type IngestCall,
   type Rag,
   type RagOptions,
   type RetrieveOptions,
@@ -55,7 +56,7 @@ export {
 export { prepareReplay, type Replayer } from './replay/prepared.ts';
 export { replay, replayCheck, replayRetrieve } from './replay.ts';
 export { plainText } from './stages/answer.ts';
-export type { IngestReport } from './stages/ingest.ts';
+export type { DocumentInput, IngestReport } from './stages/ingest.ts';
 export type { Logger, ObserveOptions, TelemetryOptions } from './telemetry.ts';
 export {
   createSharedFacts,

@@ -13,7 +13,7 @@ export {
 } from './backends/langchain/vector-store.ts';
 export { type CheckedChainFields, type CheckedOutput, checkedChain } from './langchain/checked.ts';
 export { ReflectionCompressor, type ReflectionCompressorFields } from './langchain/compressor.ts';
-export { type DocumentScores, documentOf } from './langchain/documents.ts';
+export { type DocumentScores, documentOf, fromDocuments } from './langchain/documents.ts';
 export { EVENT_PREFIX } from './langchain/events.ts';
 export { answerNode, checkNode, DiscernState, retrieveNode } from './langchain/graph.ts';
 export { DiscernRetriever, type DiscernRetrieverFields } from './langchain/retriever.ts';

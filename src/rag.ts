@@ -6,7 +6,14 @@ import { DiscernError } from './errors.ts';
 import { answerQuestion, checkAnswer, givenPassages, givenRecaller, retrieveEvidence } from './pipeline.ts';
 import { createLoader, createSplitter, keptVectors } from './presets.ts';
 import { mergeConfig } from './replay.ts';
-import { type IngestProgress, type IngestReport, ingest } from './stages/ingest.ts';
+import {
+  type DocumentInput,
+  type IngestOptions,
+  type IngestProgress,
+  type IngestReport,
+  ingest,
+  ingestDocuments,
+} from './stages/ingest.ts';
 import { streamOf } from './stream.ts';
 import {
   answerOutcome,
@@ -45,6 +52,11 @@ export interface RetrieveOptions extends AskOptions {
   readonly passages?: readonly PassageInput[];
 }
 
+export interface IngestCall {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: IngestProgress) => void;
+}
+
 /** What `stream` gives: every event of the trace as it happens, and at last the answer. */
 export type StreamEvent = TraceEvent | { readonly type: 'answer'; readonly answer: Answer };
 
@@ -68,13 +80,16 @@ export interface Rag {
   ): Promise<Checked>;
   ingest(
     paths: string | readonly string[],
-    options?: {
-      signal?: AbortSignal;
-      onProgress?: (progress: IngestProgress) => void;
+    options?: IngestCall & {
       /** The documents stand in another place than at the last ingest. */
       moved?: boolean;
     },
   ): Promise<IngestReport>;
+  /**
+   * Ingests documents that you have as values. One whose id the index knows replaces what it had; no other goes.
+   * `cut: false` makes each of them one passage, for what a splitter has cut already.
+   */
+  add(documents: readonly DocumentInput[], options?: IngestCall & { cut?: boolean }): Promise<IngestReport>;
   info(): Promise<IndexInfo>;
   /** What became of `documents`; null when none were given. Look at `failed`. */
   readonly ingested: IngestReport | null;
@@ -121,6 +136,32 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
       return answerQuestion(question, parts, resolved, watch.options(rest));
     });
 
+  /** Embeds what `work` brings into the index; what a kill loses of it is not embedded again. */
+  const intoIndex = (
+    { signal, onProgress = options.onIngestProgress }: IngestCall,
+    work: (parts: Pick<IngestOptions, 'embedder' | 'index' | 'signal' | 'onProgress'>) => Promise<IngestReport>,
+  ) =>
+    telemetry.run({ name: 'ingest', outcome: ingestOutcome }, async (watch) => {
+      const index = await assembly.index(true);
+      const embedder = watch.embedder(await assembly.embedder());
+      const kept =
+        options.index === undefined ? null : await keptVectors(embedder, join(options.index, 'embedding.partial'));
+      let telling: Promise<void> | null = null;
+      const progress = (at: IngestProgress) => {
+        // A model that cannot say how it runs cannot embed either, and that error is the ingest's.
+        if (at.phase === 'embed') telling ??= assembly.tellNotice().catch(() => {});
+        onProgress?.(at);
+      };
+      try {
+        const report = await work({ embedder: kept ?? embedder, index, signal, onProgress: progress });
+        await kept?.clear();
+        await telling;
+        return report;
+      } finally {
+        await kept?.close();
+      }
+    });
+
   const rag: Rag = {
     get ingested() {
       return ingested;
@@ -156,34 +197,22 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
         return checkAnswer({ question, answer, passages: given }, parts, resolved, watch.options(options));
       });
     },
-    ingest: (paths, { signal, onProgress = options.onIngestProgress, moved = false } = {}) =>
-      telemetry.run({ name: 'ingest', outcome: ingestOutcome }, async (watch) => {
-        const index = await assembly.index(true);
-        const embedder = watch.embedder(await assembly.embedder());
-        const kept =
-          options.index === undefined ? null : await keptVectors(embedder, join(options.index, 'embedding.partial'));
-        let telling: Promise<void> | null = null;
-        try {
-          const report = await ingest({
-            paths: typeof paths === 'string' ? [paths] : paths,
-            loader: await createLoader(config),
-            splitter: await createSplitter(config),
-            embedder: kept ?? embedder,
-            index,
-            signal,
-            onProgress: (progress) => {
-              // A model that cannot say how it runs cannot embed either, and that error is the ingest's.
-              if (progress.phase === 'embed') telling ??= assembly.tellNotice().catch(() => {});
-              onProgress?.(progress);
-            },
-            moved,
-          });
-          await kept?.clear();
-          await telling;
-          return report;
-        } finally {
-          await kept?.close();
-        }
+    ingest: (paths, { moved = false, ...told } = {}) =>
+      intoIndex(told, async (parts) =>
+        ingest({
+          ...parts,
+          paths: typeof paths === 'string' ? [paths] : paths,
+          loader: await createLoader(config),
+          splitter: await createSplitter(config),
+          moved,
+        }),
+      ),
+    add: (documents, { cut = true, ...told } = {}) =>
+      intoIndex(told, async (parts) => {
+        const splitter = await createSplitter(
+          cut ? config : parseConfig(mergeConfig(config, { ingest: { splitter: 'whole' } })),
+        );
+        return ingestDocuments({ ...parts, documents, splitter });
       }),
     async info() {
       return (await assembly.index()).info();

@@ -127,7 +127,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['node', 'zod', 'commander', 'cli-progress', 'picocolors'],
   },
   langchain: {
-    modules: ['types', 'errors', 'config', 'text', 'backends', 'rag', 'stream'],
+    modules: ['types', 'errors', 'config', 'text', 'stages', 'backends', 'rag', 'stream'],
     packages: ['@langchain/core', 'langchain', 'zod'],
   },
   testing: { modules: ['types', 'errors', 'contracts', 'text'], packages: ['node', 'vitest'] },

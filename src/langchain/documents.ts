@@ -1,5 +1,6 @@
 import { Document, type DocumentInterface } from '@langchain/core/documents';
 import { passageFrom } from '../backends/langchain/documents.ts';
+import type { DocumentInput } from '../stages/ingest.ts';
 import type { Passage, Retrieved, RetrievedPassage } from '../types.ts';
 
 /** What Discern found out about a document, under the key `discern` of its metadata. */
@@ -55,4 +56,20 @@ export function givenDocuments(documents: readonly DocumentInterface[]): GivenDo
         return new Document({ id, pageContent, metadata: { ...metadata, ...scoresOf(one) } });
       }),
   };
+}
+
+/**
+ * Documents of a loader, or what a splitter made of them, for `rag.add(fromDocuments(documents), { cut: false })`. Each has
+ * its source as its id, a piece of it its place as well; one that comes twice is taken once.
+ */
+export function fromDocuments(documents: readonly DocumentInterface[]): DocumentInput[] {
+  const inputs = new Map<string, DocumentInput>();
+  for (const document of documents) {
+    if (document.pageContent.trim() === '') continue;
+    const { docId, text, title, span, page, metadata } = passageFrom(document);
+    const id = span.start === 0 ? docId : `${docId}#${span.start}`;
+    const pages = page === null ? [] : [{ page, start: 0 }];
+    if (!inputs.has(id)) inputs.set(id, { id, text, title, pages, metadata });
+  }
+  return [...inputs.values()];
 }
