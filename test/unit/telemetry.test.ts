@@ -173,8 +173,8 @@ describe('spans', () => {
       'discern.ingest.embedded': 1,
     });
     expect(checked!.events.map(({ attributes }) => attributes)).toMatchObject([
-      { 'discern.about': 'isSup', 'discern.outcome': 'supported', 'discern.threshold': 0.55, 'discern.level': 0 },
-      { 'discern.about': 'isSup', 'discern.outcome': 'unsupported', 'discern.threshold': 0.55, 'discern.level': 1 },
+      { 'discern.about': 'isSup', 'discern.outcome': 'supported', 'discern.threshold': 0.5, 'discern.level': 0 },
+      { 'discern.about': 'isSup', 'discern.outcome': 'unsupported', 'discern.threshold': 0.5, 'discern.level': 1 },
     ]);
     await rag.close();
     rmSync(dir, { recursive: true });
