@@ -120,8 +120,12 @@ const longOptions = (command: Command): string[] => [
   ...command.commands.flatMap(longOptions),
 ];
 
-/** Options of vLLM, of benches and of the training, which texts speak of. */
-const FOREIGN: readonly string[] = ['--max-logprobs', '--logprobs-mode', '--set', '--minutes'];
+/** Options of npm, of vLLM, of benches and of the training, which texts speak of. */
+const FOREIGN: readonly string[] = [
+  ...['--omit', '--legacy-peer-deps'],
+  ...['--max-logprobs', '--logprobs-mode'],
+  ...['--set', '--minutes'],
+];
 
 function wrongOptions(words: readonly string[]): string | null {
   try {

@@ -1,21 +1,31 @@
 const LANGCHAIN = `
 import { HNSWLib } from '@langchain/community/vectorstores/hnswlib';
+import type { Document } from '@langchain/core/documents';
 import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import type { BaseDocumentLoader } from '@langchain/core/document_loaders/base';
 import type { BaseDocumentCompressor } from '@langchain/core/retrievers/document_compressors';
 import type { VectorStore } from '@langchain/core/vectorstores';
 import { ChatOpenAI, OpenAI } from '@langchain/openai';
+import type { TextSplitter } from '@langchain/textsplitters';
 declare const store: VectorStore;
 declare const compressor: BaseDocumentCompressor;
 declare const chatModel: BaseChatModel;
 declare const embeddings: Embeddings;
+declare const loader: BaseDocumentLoader;
+declare const splitter: TextSplitter;
 `;
 
 /**
  * What the programs of a page take as given beside what the page says in a comment, by page: objects that its text
- * speaks of and leaves to the reader. A name that the page imports itself is not declared again.
+ * speaks of and leaves to the reader. A name that the page imports itself is not declared again, but for those that it
+ * imports from a file of the reader.
  */
 export const GIVEN: Readonly<Record<string, string>> = {
+  'CONTRIBUTING.md': `
+import type { Critic } from 'discern-rag';
+declare const myCritic: () => Critic;
+`,
   'docs/langchain.md': LANGCHAIN,
   'docs/langchain-parts.md': LANGCHAIN,
 };

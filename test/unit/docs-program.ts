@@ -24,7 +24,8 @@ function moduleOf({ page, blocks, given }: Program): Line[] {
   const imports = new Map<string, Line>();
   const bodies = blocks.map(({ text, line }) => {
     const { body, found } = withoutImports(text, `${page}:${line}`);
-    for (const { name, text, at } of found) if (!imports.has(name)) imports.set(name, { text, from: line + at });
+    for (const { name, text, at } of found)
+      if (!imports.has(name) && !isOfReader(text)) imports.set(name, { text, from: line + at });
     return body.map((text, i) => ({ text: text.replace(/^export /, ''), from: line + i }));
   });
   const inner = bodies.flatMap((body) => [{ text: '{', from: null }, ...body]);
@@ -32,6 +33,9 @@ function moduleOf({ page, blocks, given }: Program): Line[] {
   const first = givenLines(given, new Set(imports.keys())).map((text) => ({ text, from: null }));
   return [...first, ...imports.values(), ...inner, ends, { text: 'export {};', from: null }];
 }
+
+/** A file of the reader's own: what it gives is said in docs-given.ts. */
+const isOfReader = (statement: string): boolean => / from '\.{1,2}\//.test(statement);
 
 interface Import {
   /** In the module that imports it. */
@@ -75,9 +79,6 @@ function givenLines(given: string, known: ReadonlySet<string>): string[] {
   return [...found.filter(({ name }) => !known.has(name)).map(({ text }) => text), ...body];
 }
 
-/** Its files need not be read again. */
-let last: ts.Program | undefined;
-
 /** What the compiler has to say of the programs, as `page:line: message`; the package is that of src/. */
 export function typeErrors(programs: readonly Program[], root: string): string[] {
   const modules = new Map(
@@ -104,8 +105,7 @@ export function typeErrors(programs: readonly Program[], root: string): string[]
     const text = textOf(path);
     return text === undefined ? getSourceFile(path, version, ...rest) : ts.createSourceFile(path, text, version, true);
   };
-  const program = ts.createProgram([...modules.keys()], all, host, last);
-  last = program;
+  const program = ts.createProgram([...modules.keys()], all, host);
   return [...modules].flatMap(([path, { page, lines }]) => {
     const source = program.getSourceFile(path)!;
     const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
