@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { HNSWLib } from '@langchain/community/vectorstores/hnswlib';
+import type { Document } from '@langchain/core/documents';
 import type { Embeddings } from '@langchain/core/embeddings';
 import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
 import type { BaseRetriever } from '@langchain/core/retrievers';
@@ -14,6 +15,7 @@ import {
   documentFilter,
   fromChatModel,
   fromCompressor,
+  fromDocuments,
   fromEmbeddings,
   fromLlm,
   fromRetriever,
@@ -22,12 +24,14 @@ import {
 
 // docs:end
 
-/** The programs of docs/langchain.md, checked by `tsc --noEmit`. */
+/** The programs of docs/langchain-parts.md, checked by `tsc --noEmit`. */
 async function programs(
   store: VectorStore,
   compressor: BaseDocumentCompressor,
   chatModel: BaseChatModel,
   embeddings: Embeddings,
+  loader: { load(): Promise<Document[]> },
+  splitter: { splitDocuments(documents: Document[]): Promise<Document[]> },
 ) {
   // docs:begin
   const rag = await createRag({
@@ -60,6 +64,10 @@ async function programs(
   const ranked = fromRetriever(store.asRetriever({ k: 50 }));
   // docs:next
   const reranker = fromCompressor(compressor);
+  // docs:next
+  const documents = await splitter.splitDocuments(await loader.load());
+  const local = await createRag({ index: './index' });
+  await local.add(fromDocuments(documents), { cut: false });
   // docs:end
   return { answer, plain, fitted, completing, embedder, similar, cosine, squared, named, ranked, reranker };
 }
@@ -83,9 +91,9 @@ describe('adapters of LangChain', () => {
     expectTypeOf(fromEmbeddings).toBeCallableWith({} as Embeddings, { dimensions: 3 });
   });
 
-  it('docs/langchain.md shows these programs', () => {
+  it('docs/langchain-parts.md shows these programs', () => {
     const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-    const shown = [...read('../../docs/langchain.md').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
+    const shown = [...read('../../docs/langchain-parts.md').matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(
       ([, program]) => program,
     );
     const [imports, body] = [

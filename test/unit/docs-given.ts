@@ -16,6 +16,31 @@ declare const loader: BaseDocumentLoader;
 declare const splitter: TextSplitter;
 `;
 
+const DROP_IN = `
+import type { DocumentInterface } from '@langchain/core/documents';
+import type { BaseChatModel } from '@langchain/core/language_models/chat_models';
+import type { Runnable } from '@langchain/core/runnables';
+import type { VectorStore } from '@langchain/core/vectorstores';
+import { END, START, StateGraph } from '@langchain/langgraph';
+import { createRag } from 'discern-rag';
+import {
+  checkedChain,
+  checkNode,
+  DiscernRetriever,
+  DiscernRunnable,
+  DiscernState,
+  discernTool,
+  ReflectionCompressor,
+  retrieveNode,
+} from 'discern-rag/langchain';
+import { discernMiddleware } from 'discern-rag/langchain/agent';
+import { createAgent } from 'langchain';
+declare const store: VectorStore;
+declare const model: BaseChatModel;
+declare const chain: Runnable<string, string>;
+declare const writeFrom: (question: string, documents: DocumentInterface[] | undefined) => Promise<string>;
+`;
+
 /**
  * What the programs of a page take as given beside what the page says in a comment, by page: objects that its text
  * speaks of and leaves to the reader. A name that the page imports itself is not declared again, but for those that it
@@ -26,6 +51,6 @@ export const GIVEN: Readonly<Record<string, string>> = {
 import type { Critic } from 'discern-rag';
 declare const myCritic: () => Critic;
 `,
-  'docs/langchain.md': LANGCHAIN,
+  'docs/langchain.md': DROP_IN,
   'docs/langchain-parts.md': LANGCHAIN,
 };
