@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { classifierCritic } from '../src/backends/critic/classifier.ts';
 import { classifierReranker } from '../src/backends/reranker/classifier.ts';
 import type { Critic, Entailment, Generator, Reranker } from '../src/contracts.ts';
-import { answerQuestion } from '../src/pipeline.ts';
+import { answerQuestion, checkAnswer, retrieveEvidence } from '../src/pipeline.ts';
 import { scriptedCritic } from '../src/testing/scripted-critic.ts';
 import { scriptedEntailment } from '../src/testing/scripted-entailment.ts';
 import { scriptedGenerator } from '../src/testing/scripted-generator.ts';
@@ -213,5 +213,30 @@ describe('model runs of a classifier that is reranker and critic', () => {
   it('the same question again costs nothing, another one its own runs', async () => {
     expect(await countRuns(true, [question, question])).toMatchObject({ isRel: 50, isSup: 5 });
     expect(await countRuns(true, [question, 'Who sees the old tower?'])).toMatchObject({ isRel: 100, isSup: 10 });
+  });
+});
+
+/** Calls and requests of each role. */
+function counted(facts: readonly { readonly role: string }[], calls: number) {
+  const roles = new Map<string, number>();
+  for (const { role } of facts) roles.set(role, (roles.get(role) ?? 0) + 1);
+  return { calls, ...Object.fromEntries(roles) };
+}
+
+describe('the parts alone', () => {
+  const critic = scriptedCritic();
+  const critics = { retrieve: critic, isRel: critic, isSup: critic, isUse: critic };
+  const passages = Array.from({ length: 50 }, (_, i) => passageOf(`p${i}`, `The old tower number ${i} stands here.`));
+  const parts = partsOf({ passages, critics });
+
+  it('retrieve: recall and IsREL of topN, nothing is written', async () => {
+    const { trace, cost } = await retrieveEvidence('Where is the tower?', parts, configOf());
+    expect(counted(trace.facts, cost.calls)).toEqual({ calls: 2, recall: 1, critique: 5 });
+  });
+
+  it('check: one call for every sentence by every passage, and IsUSE', async () => {
+    const input = { question: 'Where is the tower?', answer: 'It is here. It is old.', passages: passages.slice(0, 3) };
+    const { trace, cost } = await checkAnswer(input, parts, configOf());
+    expect(counted(trace.facts, cost.calls)).toEqual({ calls: 1, critique: 7 });
   });
 });
