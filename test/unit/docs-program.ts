@@ -17,7 +17,7 @@ interface Line {
 }
 
 /**
- * One module of a page: its imports first, each name once, then its blocks, each inside the one before. So a block sees what
+ * One module of a page: its imports and what it declares first, each name once, then its blocks, each inside the one before. So a block sees what
  * earlier ones made, and may use the same names again.
  */
 function moduleOf({ page, blocks, given }: Program): Line[] {
@@ -49,13 +49,27 @@ function withoutImports(text: string, place: string): { body: string[]; found: I
   const source = ts.createSourceFile(`${place}.ts`, text, ts.ScriptTarget.Latest, true);
   const body = text.split('\n');
   const found: Import[] = [];
-  for (const statement of source.statements.filter(ts.isImportDeclaration)) {
+  for (const statement of source.statements) {
+    const made = ts.isImportDeclaration(statement) ? importsOf(statement) : declaredBy(statement);
+    if (made.length === 0) continue;
     const at = source.getLineAndCharacterOfPosition(statement.getStart()).line;
     const last = source.getLineAndCharacterOfPosition(statement.end).line;
     for (let i = at; i <= last; i++) body[i] = '';
-    found.push(...importsOf(statement).map((one) => ({ ...one, at })));
+    found.push(...made.map((one) => ({ ...one, at })));
   }
   return { body, found };
+}
+
+/** `declare const x: …;`, which may only stand at the top of a module. */
+function declaredBy(statement: ts.Statement): Omit<Import, 'at'>[] {
+  if (
+    !ts.isVariableStatement(statement) ||
+    !statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword)
+  )
+    return [];
+  const text = statement.getText().replaceAll('\n', ' ');
+  const [first] = statement.declarationList.declarations;
+  return [{ name: first!.name.getText(), text }];
 }
 
 function importsOf({ importClause, moduleSpecifier }: ts.ImportDeclaration): Omit<Import, 'at'>[] {
