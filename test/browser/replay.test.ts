@@ -53,7 +53,7 @@ const said: string[] = [];
 /** A question answered by parts that hash what they read, so that every number is odd. */
 async function record(): Promise<string> {
   const share = (text: string) => (Number.parseInt(sha256Hex(text).slice(0, 6), 16) / 0xffffff) * 0.4 + 0.5;
-  const critic = scriptedCritic((request) => {
+  const critic = scriptedCritic((request): Record<string, number> => {
     if (request.kind === 'retrieve') return { yes: 0.7, no: 0.3 };
     if (request.kind === 'isUse') return { '5': share(request.answer), '1': 1 - share(request.answer) };
     const p = share(request.kind === 'isRel' ? request.passage.text : request.segment);
