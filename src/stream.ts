@@ -7,7 +7,10 @@ export async function* streamOf<E>(
   outer: AbortSignal | undefined,
 ): AsyncGenerator<E, void, undefined> {
   const stop = new AbortController();
-  const signal = outer ? AbortSignal.any([outer, stop.signal]) : stop.signal;
+  // No AbortSignal.any: in Node 20 an outer signal that lives long keeps a note of each one made of it.
+  const leave = () => stop.abort(outer?.reason);
+  if (outer?.aborted) leave();
+  outer?.addEventListener('abort', leave, { once: true });
   const waiting: E[] = [];
   let done = false;
   let wake = () => {};
@@ -15,7 +18,7 @@ export async function* streamOf<E>(
     waiting.push(event);
     wake();
   };
-  const running = run(emit, signal).finally(() => {
+  const running = run(emit, stop.signal).finally(() => {
     done = true;
     wake();
   });
@@ -31,6 +34,7 @@ export async function* streamOf<E>(
     }
     await running;
   } finally {
+    outer?.removeEventListener('abort', leave);
     stop.abort();
     await running.catch(() => {});
   }

@@ -5,6 +5,7 @@ import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { getPrompt, renderPrompt } from '../../prompts.ts';
 import { joinSegments } from '../../text/join.ts';
 import { sentenceSpans } from '../../text/sentences.ts';
+import { stopWith } from '../stop-with.ts';
 import { type ChatProbe, probeChat } from './chat-probe.ts';
 import { type ChatCall, type ChatReply, logprobsUpTo, metadataOf, oneReply, tokensUpTo } from './chat-reply.ts';
 import { sampleReplies } from './chat-sample.ts';
@@ -85,17 +86,18 @@ export function chatGenerator({
 
   /** One failure or abort stops the rest of the batch. */
   async function batch<T>(options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([closing.signal, stop.signal, ...(options.signal ? [options.signal] : [])]);
+    const { stop, release } = stopWith(closing.signal, options.signal);
     // Every request of the batch listens to it.
-    setMaxListeners(0, signal);
+    setMaxListeners(0, stop.signal);
     try {
       check(options.signal);
-      return await work(signal);
+      return await work(stop.signal);
     } catch (error) {
       stop.abort();
       check(options.signal);
       throw failure(error);
+    } finally {
+      release();
     }
   }
 

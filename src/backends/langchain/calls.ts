@@ -5,6 +5,7 @@ import { bulkhead } from 'cockatiel';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
 import { slugOf } from '../llama.ts';
 import { oneLine } from '../one-line.ts';
+import { stopWith } from '../stop-with.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 
 /** What every adapter takes. */
@@ -53,16 +54,17 @@ export function langchainCalls(part: object, name: string, { concurrency = 4 }: 
     name,
     async batch(outer, work) {
       check(outer);
-      const stop = new AbortController();
-      const signal = AbortSignal.any([closing.signal, stop.signal, ...(outer ? [outer] : [])]);
+      const { stop, release } = stopWith(closing.signal, outer);
       // Every call of the batch listens to it.
-      setMaxListeners(0, signal);
+      setMaxListeners(0, stop.signal);
       try {
-        return await work(signal);
+        return await work(stop.signal);
       } catch (error) {
         stop.abort();
         check(outer);
         throw failure(error);
+      } finally {
+        release();
       }
     },
     one: (signal, work) =>

@@ -15,6 +15,7 @@ import {
 import type { z } from 'zod';
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
+import { stopWith } from '../stop-with.ts';
 import { cleaner, ERROR_BYTES, jsonBody, jsonOf, placeOf, readText, reasonOf, retryAfterMs, saidIn } from './answer.ts';
 
 export interface ServerOptions {
@@ -256,7 +257,8 @@ export function serverClient(options: ServerOptions): ServerClient {
     name,
     async ask(request, { signal } = {}) {
       check(signal);
-      const stop = AbortSignal.any([closing.signal, ...(signal ? [signal] : [])]);
+      const { stop: either, release } = stopWith(closing.signal, signal);
+      const stop = either.signal;
       let leave = () => {};
       const left = new Promise<never>((_, reject) => {
         leave = () => reject(stop.reason);
@@ -273,6 +275,7 @@ export function serverClient(options: ServerOptions): ServerClient {
         throw asError(error);
       } finally {
         stop.removeEventListener('abort', leave);
+        release();
       }
     },
     async close() {
