@@ -22,6 +22,7 @@ export default defineConfig({
   markdown: {
     config: (markdown) => repositoryLinks(markdown, (file: string) => existsSync(join(root, file))),
     languageAlias: { console: 'sh' },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark' },
   },
   vite: {
     // One chunk of text is the search index: its size is what it is.

@@ -65,11 +65,10 @@ export const guide = (): Item[] =>
         { text: 'Without a network', link: '/recipes/air-gapped' },
       ],
     },
+    { text: 'Examples', items: [{ text: 'Corpus and questions', link: '/project/examples' }, ...examples] },
     {
       text: 'Project',
       items: [
-        { text: 'Examples', link: '/project/examples' },
-        { text: 'Programs', collapsed: true, items: examples },
         { text: 'Figures', link: '/project/bench' },
         { text: 'Critics', link: '/project/critics' },
         { text: 'Changes', link: '/project/changelog' },
