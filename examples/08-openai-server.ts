@@ -11,7 +11,7 @@ if (!baseUrl || !serverModel) throw new Error('usage: 08-openai-server.ts BASE_U
 const rag = await createRag({
   documents: fileURLToPath(new URL('corpus', import.meta.url)),
   // Of the environment nothing is read by itself. The key is in no trace and no error.
-  keys: { OPENAI_API_KEY: process.env.OPENAI_API_KEY },
+  keys: { openai: process.env.OPENAI_API_KEY },
   config: { generate: { withContext: 'openai', baseUrl, serverModel, maxTokens: 48 }, beam: { maxSegments: 3 } },
   onNotice: (text) => console.log(`notice: ${text}`),
 });
