@@ -27,14 +27,14 @@ const megabytes = (folder) => Number.parseInt(run('du', ['-sk', folder]).stdout,
 
 /** The packages that take most, by the folder that npm puts them in. */
 function largest(app) {
-  const { stdout } = run('sh', ['-c', 'du -sk node_modules/* node_modules/@*/* | sort -rn'], { cwd: app });
+  const { stdout } = run('sh', ['-c', 'du -k --max-depth=2 node_modules | sort -rn'], { cwd: app });
   const rows = stdout
     .trim()
     .split('\n')
     .map((line) => line.split('\t'));
   return rows
     .map(([kilobytes, path]) => ({ mb: Number(kilobytes) / 1024, name: path.replace('node_modules/', '') }))
-    .filter(({ name, mb }) => mb >= 10 && !/^@[^/]+$/.test(name))
+    .filter(({ name, mb }) => mb >= 10 && /^(@[^/]+\/)?[^@/]+$/.test(name) && name !== 'node_modules')
     .slice(0, 5)
     .map(({ name, mb }) => `${name} ${Math.round(mb)}`)
     .join(', ');
@@ -53,7 +53,7 @@ try {
     rmSync(app, { recursive: true, force: true });
     return row;
   });
-  const table = tableOf(['install', 'on disk', 'packages', 'of which, in MB'], rows);
+  const table = tableOf(['install', 'on disk', 'packages', 'of which, among others, in MB'], rows);
   const text = `The package itself: ${(size / 1e6).toFixed(1)} MB packed, ${(unpackedSize / 1e6).toFixed(1)} MB unpacked.
 
 ${table}
