@@ -33,7 +33,11 @@ const manager = new AsyncLocalStorageContextManager().enable();
 beforeAll(() => {
   context.setGlobalContextManager(manager);
 });
+const emitted = new Set<string>();
 afterEach(() => {
+  for (const { attributes, events } of spans())
+    for (const of of [attributes, ...events.map((event) => event.attributes ?? {})])
+      for (const name of Object.keys(of)) emitted.add(name);
   exporter.reset();
   trace.disable();
 });
@@ -390,4 +394,11 @@ describe('fifty questions at the same time', () => {
     await askAll(fromChatModel(new Traced({ responses: ['It was built in 1902.'] }), { id: 'busy@1', concurrency: 2 }));
     expectOwn(50);
   });
+});
+
+it('every attribute stands in the docs', () => {
+  const docs = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
+  expect(emitted.size).toBeGreaterThan(40);
+  const missing = [...emitted].filter((name) => !name.startsWith('discern.ingest.') && !docs.includes(`\`${name}\``));
+  expect(missing).toEqual([]);
 });
