@@ -40,7 +40,8 @@ export default defineConfig({
         miniSearch: {
           // A page that explains goes before a page of a signature. Runs in the browser: it may use nothing from outside.
           searchOptions: {
-            boostDocument: (id: string) => (id.includes('/reference/') ? 0.2 : id.includes('/project/') ? 0.5 : 1),
+            boostDocument: (id: string) =>
+              id.includes('/reference/') ? 0.2 : id.includes('/project/') ? 0.5 : id.includes('/options') ? 8 : 1,
           },
         },
         locales: {
