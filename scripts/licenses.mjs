@@ -124,7 +124,7 @@ stands with its licence in \`discern models list\`.
 
 This is what \`npm install discern-rag\` brings along, on any platform: ${rows.length} packages (builds for several
 platforms, \`*\`, count as one). Nothing of it is part of our package. Optional packages are left out by
-\`npm install --omit=optional discern-rag\`. Optional peers (\`node-llama-cpp\`, \`@langchain/community\`, \`vitest\`) come
+\`npm install --omit=optional discern-rag\`. Optional peers (\`node-llama-cpp\`, \`langchain\`, \`vitest\`) come
 only where you ask for them, and are not listed.
 
 No licence here obliges a program that uses discern-rag to open its own code.
