@@ -20,6 +20,7 @@ import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerSensitivity } from './sensitivity.ts';
 import { registerSeper } from './seper.ts';
+import { registerServe } from './serve.ts';
 import { safe } from './terminal.ts';
 import { registerTune } from './tune.ts';
 
@@ -61,6 +62,7 @@ registerSensitivity(program, context);
 registerTune(program, context);
 registerExport(program, context);
 registerDoctor(program, context);
+registerServe(program, context, version);
 const models = registerModels(program, { configOf: (command) => configOf(command, context), print: context.print });
 addConfigFlags(models, ['models']);
 

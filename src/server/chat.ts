@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from '@hono/zod-openapi';
+import { streamSSE } from 'hono/streaming';
+import { DiscernError } from '../errors.ts';
+import { joinSegments } from '../text/join.ts';
+import type { Answer, Citation } from '../types.ts';
+import { operation, type Server, tooLong } from './operation.ts';
+import { bodyOf, problemOf } from './problem.ts';
+import { ChatBody, ChatRequest } from './schemas.ts';
+
+/** The last message of the user: the question. Earlier turns are not read; say so where it matters. */
+function questionOf(messages: z.infer<typeof ChatRequest>['messages']): string {
+  const content = messages.findLast(({ role }) => role === 'user')?.content;
+  const text = typeof content === 'string' ? content : content?.map((part) => part.text ?? '').join('\n');
+  if (text === undefined || text.trim() === '')
+    throw new DiscernError('INPUT_INVALID', 'no message of the user has a text', {
+      hint: 'the last message with the role "user" is the question',
+    });
+  return text;
+}
+
+/** What is said where there is no answer: clients of chat models know no other state. */
+const textOf = ({ text, unanswered }: Answer): string =>
+  unanswered === null ? text : `I cannot answer that from the documents: ${unanswered.detail}.`;
+
+/** The marks of citations in a text, as annotations: where each stands, and what it names. */
+export function annotationsOf(text: string, citations: readonly Citation[]) {
+  return citations.flatMap(({ number, docId, title, start, end }) =>
+    [...text.matchAll(new RegExp(`\\[${number}\\]`, 'g'))].map(({ index }) => ({
+      type: 'url_citation' as const,
+      url_citation: {
+        ...{ start_index: index, end_index: index + `[${number}]`.length, title: title ?? docId },
+        url: `discern:${encodeURIComponent(docId)}#char=${start},${end}`,
+      },
+    })),
+  );
+}
+
+/** The prompt is not counted in tokens: many models read many prompts. */
+const usageOf = ({ cost }: Answer) => ({
+  ...{ prompt_tokens: 0, completion_tokens: cost.tokens, total_tokens: cost.tokens },
+});
+
+/** `POST /v1/chat/completions`, as clients of OpenAI know it; the citations are annotations of the message. */
+export function addChat({ app, rag, model, limits, admission }: Server): void {
+  const route = operation({
+    ...{ path: '/v1/chat/completions', summary: 'Answers the last message of the user, in the shape of OpenAI' },
+    ...{ request: ChatRequest, response: ChatBody, streams: true },
+  });
+  app.openapi(route, async (c) => {
+    const { messages, stream, stream_options } = c.req.valid('json');
+    const question = questionOf(messages);
+    tooLong('characters of the question', question.length, limits.questionCharacters);
+    const trace = randomUUID();
+    const about = { id: `chatcmpl-${trace}`, created: Math.floor(Date.now() / 1000), model };
+    if (!stream) {
+      const answer = await admission.admit(c.req.raw.signal, (signal) => rag.ask(question, { id: trace, signal }));
+      const content = textOf(answer);
+      const annotations = annotationsOf(content, answer.citations);
+      const message = { role: 'assistant' as const, content, refusal: null, annotations };
+      const choices = [{ index: 0, finish_reason: 'stop' as const, logprobs: null, message }];
+      return c.json({ ...about, object: 'chat.completion' as const, choices, usage: usageOf(answer) }, 200);
+    }
+    return streamSSE(c, async (events) => {
+      const gone = new AbortController();
+      events.onAbort(() => gone.abort());
+      const tell = (choices: readonly object[], more: object = {}) =>
+        events.writeSSE({
+          data: JSON.stringify({ ...about, object: 'chat.completion.chunk', choices, ...more }),
+        });
+      const piece = (delta: object, finish: 'stop' | null = null) =>
+        tell([{ index: 0, delta, finish_reason: finish, logprobs: null }]);
+      await admission
+        .admit(AbortSignal.any([gone.signal, c.req.raw.signal]), async (signal) => {
+          await piece({ role: 'assistant', content: '' });
+          const said: string[] = [];
+          let told = '';
+          for await (const event of rag.stream(question, { id: trace, signal })) {
+            if (event.type === 'segment-committed') {
+              said.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
+              const text = joinSegments(said);
+              await piece({ content: text.slice(told.length) });
+              told = text;
+            }
+            if (event.type !== 'answer') continue;
+            const text = textOf(event.answer);
+            if (text.length > told.length) await piece({ content: text.slice(told.length) });
+            await piece({ annotations: annotationsOf(text, event.answer.citations) }, 'stop');
+            if (stream_options?.include_usage) await tell([], { usage: usageOf(event.answer) });
+          }
+          await events.writeSSE({ data: '[DONE]' });
+        })
+        .catch((error: unknown) => events.writeSSE({ data: JSON.stringify(bodyOf(problemOf(error))) }));
+    }) as never;
+  });
+}

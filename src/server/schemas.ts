@@ -1,0 +1,136 @@
+import { z } from '@hono/zod-openapi';
+
+const Decision = z.object({
+  about: z.enum(['retrieve', 'isRel', 'gate', 'budget', 'isSup', 'isUse']),
+  outcome: z.string(),
+  value: z.number().nullable(),
+  threshold: z.number().nullable(),
+  reason: z.string(),
+  passageId: z.string().nullable(),
+  level: z.int().nullable(),
+});
+
+const Cost = z.object({ calls: z.int(), requests: z.int(), tokens: z.int(), ms: z.number() });
+
+const Citation = z.object({
+  number: z.int().min(1),
+  passageId: z.string(),
+  docId: z.string(),
+  title: z.string().nullable(),
+  page: z.int().nullable(),
+  heading: z.string().nullable(),
+  start: z.int().min(0),
+  end: z.int().min(0),
+  quote: z.string().nullable(),
+  isSup: z.enum(['fully', 'partially', 'none']).nullable(),
+});
+
+const Segment = z.object({
+  text: z.string(),
+  passageId: z.string().nullable(),
+  citation: z.int().nullable(),
+  score: z.object({ total: z.number(), parts: z.record(z.string(), z.number().nullable()) }),
+});
+
+export const AskRequest = z
+  .strictObject({
+    question: z.string().min(1).openapi({ example: 'Who keeps the lighthouse?' }),
+    config: z
+      .record(z.string(), z.record(z.string(), z.unknown()))
+      .optional()
+      .openapi({ description: 'options of this question, as in docs/options.md: { "isRel": { "threshold": 0.3 } }' }),
+    stream: z.boolean().default(false).openapi({ description: 'server-sent events in place of one JSON' }),
+    trace: z.boolean().default(false).openapi({ description: 'the whole trace in the answer' }),
+  })
+  .openapi('AskRequest');
+
+export const AnswerBody = z
+  .object({
+    id: z.string(),
+    text: z.string(),
+    unanswered: z.object({ reason: z.string(), detail: z.string() }).nullable(),
+    usedContext: z.boolean(),
+    segments: z.array(Segment),
+    citations: z.array(Citation),
+    decisions: z.array(Decision),
+    cost: Cost,
+    trace: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi('Answer');
+
+export const ErrorBody = z
+  .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string() }) })
+  .openapi('Error');
+
+const TextPart = z.object({ type: z.string(), text: z.string().optional() });
+
+export const ChatRequest = z
+  .object({
+    model: z.string().optional(),
+    messages: z
+      .array(
+        z.object({
+          role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
+          content: z.union([z.string(), z.array(TextPart)]).nullish(),
+        }),
+      )
+      .min(1),
+    stream: z.boolean().nullish(),
+    stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+    n: z.int().min(1).max(1, 'one choice only').nullish(),
+  })
+  .openapi('ChatCompletionRequest');
+
+const Annotation = z.object({
+  type: z.literal('url_citation'),
+  url_citation: z.object({ start_index: z.int(), end_index: z.int(), title: z.string(), url: z.string() }),
+});
+
+const Usage = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
+
+export const ChatBody = z
+  .object({
+    id: z.string(),
+    object: z.literal('chat.completion'),
+    created: z.int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        finish_reason: z.enum(['stop']),
+        logprobs: z.null(),
+        message: z.object({
+          role: z.literal('assistant'),
+          content: z.string(),
+          refusal: z.null(),
+          annotations: z.array(Annotation),
+        }),
+      }),
+    ),
+    usage: Usage,
+  })
+  .openapi('ChatCompletion');
+
+export const RerankRequest = z
+  .object({
+    model: z.string().optional(),
+    query: z.string().min(1),
+    documents: z.array(z.union([z.string(), z.object({ text: z.string() })])).min(1),
+    top_n: z.int().min(1).optional(),
+    return_documents: z.boolean().default(false),
+  })
+  .openapi('RerankRequest');
+
+export const RerankBody = z
+  .object({
+    id: z.string(),
+    model: z.string(),
+    results: z.array(
+      z.object({
+        index: z.int().min(0),
+        relevance_score: z.number().min(0).max(1),
+        document: z.object({ text: z.string() }).optional(),
+      }),
+    ),
+  })
+  .openapi('Rerank');

@@ -1,0 +1,355 @@
+import { ChatOpenAI } from '@langchain/openai';
+import OpenAI from 'openai';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Rag } from '../../src/index.ts';
+import { createServer } from '../../src/server/app.ts';
+import { listen } from '../../src/server/listen.ts';
+import type { ServerOptions } from '../../src/server/options.ts';
+import { QUESTION, tower, towerRag } from './langchain-dropin-fixtures.ts';
+
+const rag = await towerRag();
+const open = await listen({ rag, version: '1.2.3', port: 0 });
+afterAll(async () => {
+  await open.close();
+  await rag.close();
+});
+const TEXT = 'The tower was built in 1902. [1] It is 31 metres high. [2]';
+
+const serverOf = (options: Partial<ServerOptions> = {}) => createServer({ rag, version: '1.2.3', ...options });
+const post = (path: string, body: unknown, headers: Record<string, string> = {}, server = serverOf()) =>
+  server.app.request(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+const failure = async (response: Response | Promise<Response>) => {
+  const { status, headers } = await response;
+  const { error } = (await (await response).json()) as { error: { code: string; message: string; hint: string } };
+  return { status, code: error.code, message: error.message, retryAfter: headers.get('retry-after') };
+};
+
+/** A rag whose questions wait until they are let go. */
+function slowRag() {
+  const waiting: (() => void)[] = [];
+  const signals: AbortSignal[] = [];
+  const slow: Rag = {
+    ...rag,
+    ask: async (question, options) => {
+      signals.push(options!.signal!);
+      await new Promise<void>((resolve, reject) => {
+        waiting.push(resolve);
+        options!.signal!.addEventListener('abort', () => reject(options!.signal!.reason));
+      });
+      return rag.ask(question);
+    },
+  };
+  return {
+    slow,
+    signals,
+    letGo: () => {
+      for (const go of waiting.splice(0)) go();
+    },
+  };
+}
+
+describe('POST /v1/ask', () => {
+  it('answers with citations and decisions', async () => {
+    const response = await post('/v1/ask', { question: QUESTION });
+    expect(response.status).toBe(200);
+    const body = await response.json();
+    expect(body).toMatchObject({ text: TEXT, unanswered: null, citations: [{ docId: 'tower' }, { docId: 'tower' }] });
+    expect(body.decisions[0]).toMatchObject({ about: 'retrieve', outcome: 'retrieve' });
+    expect(body.trace).toBeUndefined();
+    const traced = await (await post('/v1/ask', { question: QUESTION, trace: true })).json();
+    expect(traced.trace).toMatchObject({ version: 1, id: traced.id, question: QUESTION });
+  });
+
+  it('takes thresholds and weights, and no models or servers', async () => {
+    const strict = await post('/v1/ask', { question: QUESTION, config: { isRel: { threshold: 0.95 } } });
+    expect((await strict.json()).unanswered).toMatchObject({ reason: 'no-evidence' });
+    for (const config of [
+      { models: { hub: 'http://evil.example' } },
+      { critics: { baseUrl: 'http://evil.example' } },
+      { generate: { baseUrl: 'http://evil.example' } },
+      { rerank: { model: '../../etc' } },
+      { gate: { estimator: '/etc' } },
+    ])
+      expect(await failure(post('/v1/ask', { question: QUESTION, config }))).toMatchObject({
+        status: 400,
+        code: 'CONFIG_INVALID',
+      });
+    expect(await failure(post('/v1/ask', { question: QUESTION, config: { isRel: { threshold: 7 } } }))).toMatchObject({
+      status: 400,
+      code: 'CONFIG_INVALID',
+    });
+  });
+
+  it('streams events, and the answer at last', async () => {
+    const response = await post('/v1/ask', { question: QUESTION, stream: true });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const events = (await response.text())
+      .trim()
+      .split('\n\n')
+      .map((block) => {
+        const [, event, data] = /^event: (.*)\ndata: (.*)$/s.exec(block)!;
+        return { event, data: JSON.parse(data!) };
+      });
+    expect(events.map(({ event }) => event)).toEqual(
+      expect.arrayContaining(['retrieve-decided', 'recall-end', 'rerank-end', 'segment-committed', 'answer']),
+    );
+    expect(events.at(-1)).toMatchObject({ event: 'answer', data: { text: TEXT } });
+    const broken = serverOf({
+      rag: {
+        ...rag,
+        async *stream(question) {
+          yield* rag.stream(question);
+          throw new Error('a secret path');
+        },
+      },
+    });
+    const failed = await (await post('/v1/ask', { question: QUESTION, stream: true }, {}, broken)).text();
+    expect(failed).toContain('event: error');
+    expect(failed).not.toContain('secret');
+  });
+
+  it('says what is wrong with a request', async () => {
+    expect(await failure(post('/v1/ask', '{'))).toMatchObject({ status: 400 });
+    expect(await failure(post('/v1/ask', {}))).toMatchObject({ status: 400, code: 'INPUT_INVALID' });
+    expect(await failure(post('/v1/ask', { question: QUESTION, more: 1 }))).toMatchObject({ status: 400 });
+    expect(await failure(post('/v1/ask', { question: 'x'.repeat(9000) }))).toMatchObject({
+      status: 413,
+      code: 'TOO_LARGE',
+    });
+    expect(await failure(post('/v1/ask', { question: 'x'.repeat(2_000_000) }))).toMatchObject({ status: 413 });
+    expect(await failure(serverOf().app.request('/v1/nothing'))).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+  });
+});
+
+describe('POST /v1/chat/completions', () => {
+  const client = new OpenAI({ baseURL: `${open.url}/v1`, apiKey: 'none' });
+
+  it('serves the client of OpenAI, with citations as annotations', async () => {
+    const completion = await client.chat.completions.create({
+      model: 'discern',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: QUESTION },
+      ],
+    });
+    const { content, annotations } = completion.choices[0]!.message;
+    expect(content).toBe(TEXT);
+    expect(
+      annotations!.map(({ url_citation: { start_index, end_index, url } }) => [
+        content!.slice(start_index, end_index),
+        url,
+      ]),
+    ).toEqual([
+      ['[1]', 'discern:tower#char=0,28'],
+      ['[2]', 'discern:tower#char=29,50'],
+    ]);
+    expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['discern']);
+  });
+
+  it('streams to it', async () => {
+    const stream = await client.chat.completions.create({
+      model: 'discern',
+      stream: true,
+      stream_options: { include_usage: true },
+      messages: [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }],
+    });
+    const pieces: string[] = [];
+    let finish: string | null = null;
+    let tokens: number | undefined;
+    for await (const { choices, usage } of stream) {
+      if (choices[0]?.delta.content) pieces.push(choices[0].delta.content);
+      finish = choices[0]?.finish_reason ?? finish;
+      tokens = usage?.completion_tokens ?? tokens;
+    }
+    expect(pieces).toEqual(['The tower was built in 1902. [1]', ' It is 31 metres high. [2]']);
+    expect(finish).toBe('stop');
+    expect(tokens).toBeGreaterThan(0);
+  });
+
+  it('serves ChatOpenAI of LangChain, invoked and streamed', async () => {
+    const model = new ChatOpenAI({ model: 'discern', apiKey: 'none', configuration: { baseURL: `${open.url}/v1` } });
+    expect((await model.invoke(QUESTION)).text).toBe(TEXT);
+    let text = '';
+    for await (const chunk of await model.stream(QUESTION)) text += chunk.text;
+    expect(text).toBe(TEXT);
+  });
+
+  it('says in words that there is no answer, and refuses what it cannot do', async () => {
+    const strict = { ...rag, ask: (question: string) => rag.ask(question, { config: { isRel: { threshold: 0.95 } } }) };
+    const said = await post(
+      '/v1/chat/completions',
+      { messages: [{ role: 'user', content: QUESTION }] },
+      {},
+      serverOf({ rag: strict }),
+    );
+    expect((await said.json()).choices[0].message).toMatchObject({
+      content: 'I cannot answer that from the documents: no passage was relevant enough.',
+      annotations: [],
+    });
+    expect(
+      await failure(post('/v1/chat/completions', { messages: [{ role: 'assistant', content: 'Hello' }] })),
+    ).toMatchObject({ status: 400 });
+    expect(
+      await failure(post('/v1/chat/completions', { n: 2, messages: [{ role: 'user', content: 'Hi' }] })),
+    ).toMatchObject({ status: 400 });
+  });
+});
+
+describe('POST /v1/rerank', () => {
+  it('orders by P(relevant); every document has its index, blank and equal ones too', async () => {
+    const documents = ['The mill.', ' ', { text: tower.text }, tower.text];
+    const { results } = await (await post('/v1/rerank', { query: QUESTION, documents, return_documents: true })).json();
+    expect(results).toEqual([
+      { index: 2, relevance_score: 0.9, document: { text: tower.text } },
+      { index: 3, relevance_score: 0.9, document: { text: tower.text } },
+      { index: 0, relevance_score: 0.2, document: { text: 'The mill.' } },
+      { index: 1, relevance_score: 0, document: { text: ' ' } },
+    ]);
+    const top = await (await post('/v1/rerank', { query: QUESTION, documents, top_n: 1, model: 'any' })).json();
+    expect(top.results).toEqual([{ index: 2, relevance_score: 0.9 }]);
+    const small = serverOf({ limits: { documents: 2 } });
+    expect(await failure(post('/v1/rerank', { query: QUESTION, documents }, {}, small))).toMatchObject({ status: 413 });
+    expect(await failure(post('/v1/rerank', { query: QUESTION, documents: [] }))).toMatchObject({ status: 400 });
+  });
+});
+
+describe('who may ask', () => {
+  const tokens = [
+    { name: 'reader', token: 'r'.repeat(16), scopes: ['ask' as const] },
+    { name: 'loader', token: 'l'.repeat(16), scopes: ['ingest' as const] },
+    { name: 'chief', token: 'c'.repeat(16), scopes: ['admin' as const] },
+  ];
+  const server = serverOf({ tokens });
+  const ask = (token?: string) =>
+    post('/v1/ask', { question: QUESTION }, token ? { authorization: `Bearer ${token}` } : {}, server);
+
+  it('401 without a known token, 403 without the scope', async () => {
+    expect(await failure(ask())).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
+    expect(await failure(ask('x'.repeat(16)))).toMatchObject({ status: 401 });
+    expect(await failure(ask('l'.repeat(16)))).toMatchObject({ status: 403, code: 'FORBIDDEN' });
+    expect((await ask('r'.repeat(16))).status).toBe(200);
+    expect((await ask('c'.repeat(16))).status).toBe(200);
+    const metrics = await server.app.request('/metrics', { headers: { authorization: `Bearer ${'r'.repeat(16)}` } });
+    expect(metrics.status).toBe(403);
+    expect((await server.app.request('/healthz')).status).toBe(200);
+  });
+
+  it('listens on loopback only where there are no tokens', async () => {
+    await expect(listen({ rag, version: '1', host: '0.0.0.0', port: 0 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    const port = Number(new URL(open.url).port);
+    await expect(listen({ rag, version: '1', port })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: `port ${port} of 127.0.0.1 is taken`,
+    });
+  });
+});
+
+describe('limits', () => {
+  it('turns away what neither works nor waits, and says when to come back', async () => {
+    const { slow, letGo } = slowRag();
+    const server = serverOf({ rag: slow, limits: { concurrent: 1, waiting: 1 } });
+    const ask = () => post('/v1/ask', { question: QUESTION }, {}, server);
+    const [first, second] = [ask(), ask()];
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await failure(ask())).toMatchObject({ status: 429, code: 'TOO_MANY_REQUESTS', retryAfter: '1' });
+    expect(server.busy()).toBe(2);
+    const health = await server.app.request('/healthz');
+    expect(health.status).toBe(200);
+    letGo();
+    expect((await first).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    letGo();
+    expect((await second).status).toBe(200);
+    expect(server.busy()).toBe(0);
+  });
+
+  it('counts the requests of a minute, by bearer', async () => {
+    const server = serverOf({ limits: { perMinute: 2 } });
+    const ask = () => post('/v1/ask', { question: QUESTION }, {}, server);
+    expect([(await ask()).status, (await ask()).status]).toEqual([200, 200]);
+    const { status, retryAfter } = await failure(ask());
+    expect(status).toBe(429);
+    expect(Number(retryAfter)).toBeGreaterThan(0);
+  });
+
+  it('gives up after its time, and when the client goes', async () => {
+    const { slow, signals } = slowRag();
+    const server = serverOf({ rag: slow, limits: { timeoutMs: 100 } });
+    expect(await failure(post('/v1/ask', { question: QUESTION }, {}, server))).toMatchObject({
+      status: 504,
+      code: 'BACKEND_TIMEOUT',
+    });
+    expect(signals[0]!.aborted).toBe(true);
+    const listening = await listen({ rag: slow, version: '1', port: 0 });
+    const client = new AbortController();
+    const asked = fetch(`${listening.url}/v1/ask`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: QUESTION }),
+      signal: client.signal,
+    });
+    await expect.poll(() => signals.length).toBe(2);
+    client.abort();
+    await expect(asked).rejects.toThrow();
+    await expect.poll(() => signals[1]!.aborted).toBe(true);
+    await listening.close();
+  });
+});
+
+describe('operation', () => {
+  it('describes itself, tells health, readiness and metrics', async () => {
+    const get = async (path: string) => (await fetch(`${open.url}${path}`)).text();
+    const api = JSON.parse(await get('/openapi.json'));
+    expect(api).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
+    expect(Object.keys(api.paths)).toEqual(['/v1/ask', '/v1/chat/completions', '/v1/rerank']);
+    expect(JSON.parse(await get('/healthz'))).toEqual({ status: 'ok' });
+    expect(await get('/metrics')).toMatch(
+      /discern_request_seconds_count\{method="GET",route="\/healthz",status="200"\} 1/,
+    );
+  });
+
+  it('lets what works end, and takes nothing more', async () => {
+    const { slow, letGo } = slowRag();
+    const listening = await listen({ rag: slow, version: '1', port: 0 });
+    const asked = fetch(`${listening.url}/v1/ask`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify({ question: QUESTION }),
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const closed = listening.close();
+    await expect(fetch(`${listening.url}/healthz`)).rejects.toThrow();
+    letGo();
+    expect((await asked).status).toBe(200);
+    await closed;
+  });
+
+  it('gives up what does not end within the grace', async () => {
+    const { slow, signals } = slowRag();
+    const listening = await listen({ rag: slow, version: '1', port: 0, graceMs: 50 });
+    const asked = fetch(`${listening.url}/v1/ask`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ question: QUESTION }),
+    });
+    await expect.poll(() => signals.length).toBe(1);
+    await listening.close();
+    expect(signals[0]!.aborted).toBe(true);
+    expect((await asked).status).toBe(499);
+  });
+
+  it('logs requests without texts', async () => {
+    const lines: unknown[] = [];
+    const note = (...line: unknown[]) => void lines.push(line);
+    const server = serverOf({ logger: { debug: note, info: note, warn: note, error: note } });
+    await post('/v1/ask', { question: QUESTION }, {}, server);
+    expect(JSON.stringify(lines)).toContain('/v1/ask');
+    expect(JSON.stringify(lines)).not.toContain('tower');
+  });
+});
