@@ -6,6 +6,7 @@ import { DiscernError } from './errors.ts';
 import { answerQuestion, checkAnswer, givenPassages, givenRecaller, retrieveEvidence } from './pipeline.ts';
 import { createLoader, createSplitter, keptVectors } from './presets.ts';
 import { mergeConfig } from './replay.ts';
+import { critiqueAll } from './stages/critique.ts';
 import {
   type DocumentInput,
   type IngestOptions,
@@ -24,7 +25,16 @@ import {
   retrieveOutcome,
 } from './telemetry.ts';
 import type { SharedFacts } from './trace.ts';
-import type { Answer, Checked, PassageInput, ReflectionKind, Retrieved, TraceEvent } from './types.ts';
+import type {
+  Answer,
+  Checked,
+  Critique,
+  CritiqueRequest,
+  PassageInput,
+  ReflectionKind,
+  Retrieved,
+  TraceEvent,
+} from './types.ts';
 
 export interface RagOptions extends AssemblyOptions, ObserveOptions {
   /** Files or folders that are ingested before `createRag` returns. */
@@ -78,6 +88,14 @@ export interface Rag {
     input: { readonly question: string; readonly answer: string; readonly passages: readonly PassageInput[] },
     options?: AskOptions,
   ): Promise<Checked>;
+  /**
+   * Asks the critics that the config names, one critique for each request, in order. Nothing is recorded. Throws
+   * CRITIC_KIND_UNSUPPORTED where there is none for a token.
+   */
+  critique(
+    requests: readonly CritiqueRequest[],
+    options?: { readonly config?: ConfigInput; readonly signal?: AbortSignal },
+  ): Promise<Critique[]>;
   ingest(
     paths: string | readonly string[],
     options?: IngestCall & {
@@ -195,6 +213,19 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
           givenRecaller(given),
         );
         return checkAnswer({ question, answer, passages: given }, parts, resolved, watch.options(options));
+      });
+    },
+    async critique(requests, { config: change = {}, signal } = {}) {
+      const asked = new Set(requests.map(({ kind }) => kind));
+      // Retrieve is asked in one mode alone.
+      const mode = asked.has('retrieve') ? ('adaptive' as const) : ('always' as const);
+      const wanted = mergeConfig(change, { retrieve: { mode }, gate: { when: 'never' } });
+      const { parts } = await partsFor(wanted, givenRecaller([]));
+      const said = await critiqueAll(requests, parts.critics, { signal });
+      return said.map((critique, i) => {
+        if (critique !== null) return critique;
+        const { kind } = requests[i]!;
+        throw new DiscernError('CRITIC_KIND_UNSUPPORTED', `critics.${kind} is none, and ${kind} was asked for`);
       });
     },
     ingest: (paths, { moved = false, ...told } = {}) =>

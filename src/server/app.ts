@@ -11,6 +11,7 @@ import type { App } from './operation.ts';
 import { LimitsSchema, type ServerOptions } from './options.ts';
 import { problemOf, respond } from './problem.ts';
 import { addRerank } from './rerank.ts';
+import { addSystemOne } from './systemone.ts';
 
 export interface DiscernServer {
   /** Answers a request of the web: `app.fetch`. */
@@ -74,6 +75,7 @@ export function createServer(options: ServerOptions): DiscernServer {
   addAsk(server);
   addChat(server);
   addRerank(server);
+  addSystemOne(server);
   app.get('/v1/models', (c) =>
     c.json({ object: 'list', data: [{ id: model, object: 'model', owned_by: 'discern-rag' }] }),
   );
@@ -104,6 +106,7 @@ const ROUTES = [
   '/v1/ask',
   '/v1/chat/completions',
   '/v1/rerank',
+  '/v1/systemone',
   '/v1/models',
   '/healthz',
   '/readyz',

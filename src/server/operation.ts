@@ -11,7 +11,7 @@ export type App = OpenAPIHono<{ Variables: Variables }>;
 /** What every route works with. */
 export interface Server {
   readonly app: App;
-  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'info'>;
+  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'info'>;
   readonly model: string;
   readonly limits: Limits;
   readonly admission: Admission;

@@ -40,7 +40,7 @@ export const LimitsSchema = z.strictObject({
 export type Limits = z.infer<typeof LimitsSchema>;
 
 export interface ServerOptions {
-  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'info'>;
+  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'info'>;
   /** What clients call it; chat completions and reranks name it. Default: `discern`. */
   readonly model?: string;
   readonly version: string;

@@ -134,3 +134,58 @@ export const RerankBody = z
     ),
   })
   .openapi('Rerank');
+
+const Probability = z.number().min(0).max(1);
+
+export const SystemOneRequest = z
+  .object({
+    model: z.string().optional(),
+    state: z
+      .object({
+        question: z.string(),
+        passage: z.string().optional(),
+        statement: z.string().optional(),
+        answer: z.string().optional(),
+        answerSoFar: z.string().optional(),
+      })
+      .openapi({ description: 'what is decided about' }),
+    questions: z
+      .record(
+        z.string(),
+        z.object({
+          type: z.enum(['noul', 'choice', 'score']),
+          instructions: z.string().optional(),
+          criteria: z.union([z.record(z.string(), z.string().nullable()), z.array(z.string())]).nullish(),
+        }),
+      )
+      .openapi({ description: 'retrieval (choice), relevance (noul), support (choice), usefulness (score)' }),
+  })
+  .openapi('SystemOneRequest');
+
+export const SystemOneBody = z
+  .object({
+    model: z.string(),
+    answers: z.record(
+      z.string(),
+      z.union([
+        z.object({ type: z.literal('noul'), noul: Probability, label_mass: Probability }),
+        z.object({
+          type: z.literal('choice'),
+          choice: z.string(),
+          probabilities: z.record(z.string(), Probability),
+          confidence: Probability,
+          label_mass: Probability,
+        }),
+        z.object({
+          type: z.literal('score'),
+          score: z.number(),
+          legend: z.array(z.string()),
+          probabilities: z.record(z.string(), Probability),
+          confidence: Probability,
+          label_mass: Probability,
+        }),
+      ]),
+    ),
+    usage: z.object({ input_tokens: z.int(), output_tokens: z.int() }),
+  })
+  .openapi('SystemOne');

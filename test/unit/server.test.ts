@@ -1,7 +1,7 @@
 import { ChatOpenAI } from '@langchain/openai';
 import OpenAI from 'openai';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Rag } from '../../src/index.ts';
+import { createRag, type Rag } from '../../src/index.ts';
 import { createServer } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
@@ -217,6 +217,60 @@ describe('POST /v1/rerank', () => {
   });
 });
 
+describe('POST /v1/systemone', () => {
+  const state = { question: QUESTION, passage: tower.text, statement: 'From 1902.', answer: 'From 1902.' };
+  const questions = {
+    relevance: { type: 'noul', instructions: 'Is it relevant?' },
+    support: { type: 'choice', instructions: 'Is it?', criteria: { fully: 'all', partially: 'some', none: null } },
+    usefulness: { type: 'score', instructions: 'How useful?', criteria: ['1', '2', '3', '4', '5'] },
+    retrieve: { type: 'choice' },
+  };
+
+  it('answers with the distributions of the critics', async () => {
+    const { answers } = await (await post('/v1/systemone', { state, questions })).json();
+    expect(answers.relevance).toEqual({ type: 'noul', noul: 0.9, label_mass: 1 });
+    expect(answers.support).toMatchObject({ choice: 'fully', probabilities: { fully: 0.9, partially: 0, none: 0.1 } });
+    expect(answers.support.confidence).toBeCloseTo(0.85, 10);
+    expect(answers.usefulness).toMatchObject({ score: 4, probabilities: { 0: 0, 4: 1 }, confidence: 1 });
+    expect(answers.retrieve).toMatchObject({ choice: 'yes' });
+  });
+
+  it('is a decision model to the critic of another Discern', async () => {
+    const critics = { isRel: 'decision', isSup: 'decision', isUse: 'decision', baseUrl: `${open.url}/v1` };
+    const other = await createRag({ config: { critics: { retrieve: null, ...critics } } });
+    const requests = [
+      { kind: 'isRel' as const, question: QUESTION, passage: tower },
+      { kind: 'isSup' as const, question: QUESTION, passage: tower, segment: 'From 1902.' },
+      { kind: 'isUse' as const, question: QUESTION, answer: 'From 1902.' },
+    ];
+    const [near, far] = [await rag.critique(requests), await other.critique(requests)];
+    for (const [i, { probs }] of far.entries())
+      for (const [label, value] of Object.entries(near[i]!.probs))
+        expect((probs as Readonly<Record<string, number>>)[label]).toBeCloseTo(value, 12);
+    await expect(other.critique([{ kind: 'retrieve', question: QUESTION, answerSoFar: '' }])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    await other.close();
+  });
+
+  it('refuses what it has no critic for', async () => {
+    const ask = (given: object, about: object = state) =>
+      failure(post('/v1/systemone', { state: about, questions: given }));
+    expect(await ask({ mood: { type: 'noul' } })).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('"mood"'),
+    });
+    expect(await ask({ support: { type: 'noul' } })).toMatchObject({ status: 400 });
+    expect(await ask({ support: { type: 'choice', criteria: { good: null, bad: null } } })).toMatchObject({
+      status: 400,
+    });
+    expect(await ask(questions, { question: QUESTION })).toMatchObject({
+      status: 400,
+      message: expect.stringContaining('"passage"'),
+    });
+  });
+});
+
 describe('who may ask', () => {
   const tokens = [
     { name: 'reader', token: 'r'.repeat(16), scopes: ['ask' as const] },
@@ -307,7 +361,7 @@ describe('operation', () => {
     const get = async (path: string) => (await fetch(`${open.url}${path}`)).text();
     const api = JSON.parse(await get('/openapi.json'));
     expect(api).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
-    expect(Object.keys(api.paths)).toEqual(['/v1/ask', '/v1/chat/completions', '/v1/rerank']);
+    expect(Object.keys(api.paths)).toEqual(['/v1/ask', '/v1/chat/completions', '/v1/rerank', '/v1/systemone']);
     expect(JSON.parse(await get('/healthz'))).toEqual({ status: 'ok' });
     expect(await get('/metrics')).toMatch(
       /discern_request_seconds_count\{method="GET",route="\/healthz",status="200"\} 1/,
