@@ -6,8 +6,10 @@ import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
 import { listen } from '../server/listen.ts';
 import { type Limits, LimitsSchema, type Token, TokensSchema } from '../server/options.ts';
+import { openTraceStore } from '../server/trace-store.ts';
 import type { Logger } from '../telemetry.ts';
 import { type CliContext, configOf, ragOptions } from './context.ts';
+import { wholeNumber } from './eval-rows.ts';
 import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { failureText } from './terminal.ts';
 
@@ -17,6 +19,8 @@ interface ServeFlags {
   readonly host: string;
   readonly port: string;
   readonly tokens?: string;
+  readonly traces?: string;
+  readonly tracesKeep: string;
   readonly name: string;
   readonly [limit: string]: unknown;
 }
@@ -35,6 +39,11 @@ export function registerServe(program: Command, context: CliContext, version: st
     .option('--host <address>', 'address to listen on; another one than this machine needs --tokens', '127.0.0.1')
     .option('--port <number>', 'port to listen on; 0 takes any that is free', '8000')
     .option('--tokens <file>', 'JSON: [{ "name": …, "token": …, "scopes": ["ask", "ingest" or "admin"] }]')
+    .option(
+      '--traces <dir>',
+      'folder that keeps the trace of every answer, with all texts; then /v1/traces replays them',
+    )
+    .option('--traces-keep <number>', 'traces that are kept at most; the oldest go', '10000')
     .option('--name <model>', 'what clients call the model', 'discern');
   command.optionsGroup('Limits:');
   for (const [name, { description, default: value }] of LIMITS)
@@ -46,6 +55,9 @@ export function registerServe(program: Command, context: CliContext, version: st
       throw new DiscernError('INPUT_INVALID', 'give the documents: either --index DIR or --docs PATH');
     const tokens = flags.tokens === undefined ? [] : readTokens(flags.tokens);
     const limits = limitsOf(flags);
+    const keep = wholeNumber('--traces-keep', flags.tracesKeep, 1);
+    const port = wholeNumber('--port', flags.port, 0);
+    const traces = flags.traces === undefined ? undefined : await openTraceStore(flags.traces, keep);
     const { endProgress, ...options } = ragOptions(config, context);
     const log = pino({ level: 'info' }, pino.destination({ dest: 2, sync: true }));
     const logger: Logger = {
@@ -64,8 +76,8 @@ export function registerServe(program: Command, context: CliContext, version: st
       for (const failure of rag.ingested?.failed ?? []) context.note(`not read: ${failureText(failure)}`);
       const { passages } = await rag.info();
       const server = await listen({
-        ...{ rag, version, tokens, limits, logger, model: flags.name, host: flags.host },
-        port: Number(flags.port),
+        ...{ rag, version, tokens, limits, logger, traces, model: flags.name, host: flags.host },
+        port,
       });
       context.print(`listening on ${server.url}, ${passages} passages; stop it with Ctrl+C`);
       await new Promise<void>((resolve) => {

@@ -12,6 +12,7 @@ import { LimitsSchema, type ServerOptions } from './options.ts';
 import { problemOf, respond } from './problem.ts';
 import { addRerank } from './rerank.ts';
 import { addSystemOne } from './systemone.ts';
+import { addTraces } from './traces.ts';
 
 export interface DiscernServer {
   /** Answers a request of the web: `app.fetch`. */
@@ -65,17 +66,22 @@ export function createServer(options: ServerOptions): DiscernServer {
   );
 
   app.use('/v1/*', bodyLimit({ maxSize: limits.bodyBytes, onError: () => large(limits.bodyBytes) }));
-  app.use('/v1/*', allow(find, 'ask'));
+  // Traces hold the questions of everybody.
+  app.use('/v1/*', async (c, next) => {
+    const scope = c.req.path.startsWith('/v1/traces') ? 'admin' : 'ask';
+    return allow(find, scope)(c, next);
+  });
   app.use('/v1/*', async (c, next) => {
     if (draining) throw new DiscernError('BACKEND_CLOSED', 'the server is going down', { hint: 'try another one' });
     await admission.count(c.get('bearer').name);
     await next();
   });
-  const server = { app, rag, model, limits, admission };
+  const server = { app, rag, model, limits, admission, traces: options.traces ?? null };
   addAsk(server);
   addChat(server);
   addRerank(server);
   addSystemOne(server);
+  if (options.traces) addTraces(server, options.traces);
   app.get('/v1/models', (c) =>
     c.json({ object: 'list', data: [{ id: model, object: 'model', owned_by: 'discern-rag' }] }),
   );
@@ -113,7 +119,8 @@ const ROUTES = [
   '/metrics',
   '/openapi.json',
 ];
-const routeOf = (path: string): string => ROUTES.find((route) => route === path) ?? 'other';
+const routeOf = (path: string): string =>
+  ROUTES.find((route) => route === path) ?? (path.startsWith('/v1/traces') ? '/v1/traces' : 'other');
 
 function large(most: number): never {
   throw new HTTPException(413, { message: `a request has at most ${most} bytes` });

@@ -38,6 +38,15 @@ export function forbiddenOption(config: Readonly<Record<string, Readonly<Record<
   return null;
 }
 
+/** Throws CONFIG_INVALID for what a client may not choose. */
+export function checkOptions(config: Parameters<typeof forbiddenOption>[0]): void {
+  const wrong = forbiddenOption(config);
+  if (wrong !== null)
+    throw new DiscernError('CONFIG_INVALID', `${wrong} is not for clients to choose`, {
+      hint: 'thresholds, weights, sizes and budgets are; models and servers belong to whoever runs this one',
+    });
+}
+
 export const bodyOfAnswer = (id: string, answer: Answer, trace: boolean) => ({
   id,
   text: answer.text,
@@ -51,7 +60,7 @@ export const bodyOfAnswer = (id: string, answer: Answer, trace: boolean) => ({
 });
 
 /** `POST /v1/ask`: one JSON, or every event as it happens and the answer at last. */
-export function addAsk({ app, rag, limits, admission }: Server): void {
+export function addAsk({ app, rag, limits, admission, traces }: Server): void {
   const route = operation({
     ...{ path: '/v1/ask', summary: 'Answers a question with citations and the reason of every decision' },
     ...{ request: AskRequest, response: AnswerBody, streams: true },
@@ -59,15 +68,12 @@ export function addAsk({ app, rag, limits, admission }: Server): void {
   app.openapi(route, async (c) => {
     const { question, config = {}, stream, trace } = c.req.valid('json');
     tooLong('characters of the question', question.length, limits.questionCharacters);
-    const wrong = forbiddenOption(config);
-    if (wrong !== null)
-      throw new DiscernError('CONFIG_INVALID', `${wrong} is not for clients to choose`, {
-        hint: 'thresholds, weights, sizes and budgets are; models and servers belong to whoever runs this one',
-      });
+    checkOptions(config);
     const id = randomUUID();
     const options = { id, config: config as ConfigInput };
     if (!stream) {
       const answer = await admission.admit(c.req.raw.signal, (signal) => rag.ask(question, { ...options, signal }));
+      await traces?.save(answer.trace);
       return c.json(bodyOfAnswer(id, answer, trace), 200);
     }
     return streamSSE(c, async (events) => {
@@ -77,9 +83,10 @@ export function addAsk({ app, rag, limits, admission }: Server): void {
       await admission
         .admit(AbortSignal.any([gone.signal, c.req.raw.signal]), async (signal) => {
           for await (const event of rag.stream(question, { ...options, signal }))
-            await (event.type === 'answer'
-              ? tell('answer', bodyOfAnswer(id, event.answer, trace))
-              : tell(event.type, event));
+            if (event.type === 'answer') {
+              await traces?.save(event.answer.trace);
+              await tell('answer', bodyOfAnswer(id, event.answer, trace));
+            } else await tell(event.type, event);
         })
         .catch((error: unknown) => tell('error', bodyOf(problemOf(error))));
     }) as never;

@@ -42,7 +42,7 @@ const usageOf = ({ cost }: Answer) => ({
 });
 
 /** `POST /v1/chat/completions`, as clients of OpenAI know it; the citations are annotations of the message. */
-export function addChat({ app, rag, model, limits, admission }: Server): void {
+export function addChat({ app, rag, model, limits, admission, traces }: Server): void {
   const route = operation({
     ...{ path: '/v1/chat/completions', summary: 'Answers the last message of the user, in the shape of OpenAI' },
     ...{ request: ChatRequest, response: ChatBody, streams: true },
@@ -51,10 +51,11 @@ export function addChat({ app, rag, model, limits, admission }: Server): void {
     const { messages, stream, stream_options } = c.req.valid('json');
     const question = questionOf(messages);
     tooLong('characters of the question', question.length, limits.questionCharacters);
-    const trace = randomUUID();
-    const about = { id: `chatcmpl-${trace}`, created: Math.floor(Date.now() / 1000), model };
+    const id = randomUUID();
+    const about = { id: `chatcmpl-${id}`, created: Math.floor(Date.now() / 1000), model };
     if (!stream) {
-      const answer = await admission.admit(c.req.raw.signal, (signal) => rag.ask(question, { id: trace, signal }));
+      const answer = await admission.admit(c.req.raw.signal, (signal) => rag.ask(question, { id, signal }));
+      await traces?.save(answer.trace);
       const content = textOf(answer);
       const annotations = annotationsOf(content, answer.citations);
       const message = { role: 'assistant' as const, content, refusal: null, annotations };
@@ -75,7 +76,7 @@ export function addChat({ app, rag, model, limits, admission }: Server): void {
           await piece({ role: 'assistant', content: '' });
           const said: string[] = [];
           let told = '';
-          for await (const event of rag.stream(question, { id: trace, signal })) {
+          for await (const event of rag.stream(question, { id, signal })) {
             if (event.type === 'segment-committed') {
               said.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
               const text = joinSegments(said);
@@ -83,6 +84,7 @@ export function addChat({ app, rag, model, limits, admission }: Server): void {
               told = text;
             }
             if (event.type !== 'answer') continue;
+            await traces?.save(event.answer.trace);
             const text = textOf(event.answer);
             if (text.length > told.length) await piece({ content: text.slice(told.length) });
             await piece({ annotations: annotationsOf(text, event.answer.citations) }, 'stop');

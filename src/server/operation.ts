@@ -5,12 +5,15 @@ import type { Admission } from './admission.ts';
 import type { Variables } from './auth.ts';
 import type { Limits } from './options.ts';
 import { ErrorBody } from './schemas.ts';
+import type { TraceStore } from './trace-store.ts';
 
 export type App = OpenAPIHono<{ Variables: Variables }>;
 
 /** What every route works with. */
 export interface Server {
   readonly app: App;
+  /** Where traces go; null: nowhere. */
+  readonly traces: TraceStore | null;
   readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'info'>;
   readonly model: string;
   readonly limits: Limits;
@@ -21,6 +24,7 @@ const FAILURES = {
   400: 'what was sent is wrong; the message says what',
   401: 'no known token',
   403: 'the token lacks the scope',
+  404: 'there is no such thing',
   409: 'the index is empty, or belongs to another embedder',
   413: 'too long, too many or too large',
   429: 'too many requests; Retry-After says when to try again',
@@ -32,6 +36,9 @@ const FAILURES = {
 
 const failure = (description: string) => ({ description, content: { 'application/json': { schema: ErrorBody } } });
 type Failures = Record<keyof typeof FAILURES, ReturnType<typeof failure>>;
+
+export const failures = (): Failures =>
+  Object.fromEntries(Object.entries(FAILURES).map(([status, text]) => [status, failure(text)])) as Failures;
 
 /** A POST of JSON under `/v1`, with everything that can be answered. */
 export function operation<P extends string, I extends z.ZodType, O extends z.ZodType>({
@@ -54,7 +61,7 @@ export function operation<P extends string, I extends z.ZodType, O extends z.Zod
     request: { body: { required: true as const, content: { 'application/json': { schema: request } } } },
     responses: {
       200: { description: summary, content: { 'application/json': { schema: response }, ...events } },
-      ...(Object.fromEntries(Object.entries(FAILURES).map(([status, text]) => [status, failure(text)])) as Failures),
+      ...failures(),
     },
   });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Rag } from '../rag.ts';
 import type { Logger } from '../telemetry.ts';
+import type { TraceStore } from './trace-store.ts';
 
 /** What a bearer may do. `admin` may do everything. */
 export const SCOPES = ['ask', 'ingest', 'admin'] as const;
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly tokens?: readonly Token[];
   readonly limits?: Partial<Limits>;
   readonly logger?: Logger;
+  /** Keeps the trace of every answer; then traces can be listed, fetched and replayed. They hold all texts. */
+  readonly traces?: TraceStore;
   /** Milliseconds since some moment. */
   readonly now?: () => number;
 }

@@ -189,3 +189,11 @@ export const SystemOneBody = z
     usage: z.object({ input_tokens: z.int(), output_tokens: z.int() }),
   })
   .openapi('SystemOne');
+
+export const TraceListBody = z
+  .object({ traces: z.array(z.object({ id: z.string(), at: z.string() })) })
+  .openapi('TraceList');
+
+export const TraceBody = z
+  .record(z.string(), z.unknown())
+  .openapi('Trace', { description: 'facts, passages, events and config of one question; docs/traces.md' });

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ChatOpenAI } from '@langchain/openai';
 import OpenAI from 'openai';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -5,6 +8,7 @@ import { createRag, type Rag } from '../../src/index.ts';
 import { createServer } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
+import { openTraceStore } from '../../src/server/trace-store.ts';
 import { QUESTION, tower, towerRag } from './langchain-dropin-fixtures.ts';
 
 const rag = await towerRag();
@@ -268,6 +272,50 @@ describe('POST /v1/systemone', () => {
       status: 400,
       message: expect.stringContaining('"passage"'),
     });
+  });
+});
+
+describe('/v1/traces', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'discern-traces-'));
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  it('keeps the newest, lists, fetches, replays and removes them, also after a restart', async () => {
+    let time = 1000;
+    const server = serverOf({ traces: await openTraceStore(dir, 2, () => time++) });
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) ids.push((await (await post('/v1/ask', { question: QUESTION }, {}, server)).json()).id);
+    const again = serverOf({ traces: await openTraceStore(dir, 2) });
+    const get = async (path: string) => (await again.app.request(path)).json();
+    expect(await get('/v1/traces')).toEqual({
+      traces: [
+        { id: ids[2], at: '1970-01-01T00:00:01.002Z' },
+        { id: ids[1], at: '1970-01-01T00:00:01.001Z' },
+      ],
+    });
+    expect((await get(`/v1/traces?before=${ids[2]}`)).traces).toHaveLength(1);
+    expect(await get(`/v1/traces/${ids[2]}`)).toMatchObject({ version: 1, id: ids[2], question: QUESTION });
+    const replayed = (config: object) => post(`/v1/traces/${ids[2]}/replay`, { config }, {}, again);
+    expect((await (await replayed({})).json()).text).toBe(TEXT);
+    expect((await (await replayed({ isRel: { threshold: 0.95 } })).json()).unanswered).toMatchObject({
+      reason: 'no-evidence',
+    });
+    expect(await failure(replayed({ gate: { when: 'always' } }))).toMatchObject({
+      status: 409,
+      code: 'REPLAY_FACT_MISSING',
+    });
+    expect(await failure(replayed({ models: {} }))).toMatchObject({ status: 400 });
+    expect((await again.app.request(`/v1/traces/${ids[2]}`, { method: 'DELETE' })).status).toBe(204);
+    expect(await failure(again.app.request(`/v1/traces/${ids[2]}`))).toMatchObject({ status: 404 });
+    expect(await failure(again.app.request('/v1/traces/..%2F..%2Fetc%2Fpasswd'))).toMatchObject({ status: 400 });
+    expect(readdirSync(dir)).toHaveLength(1);
+  });
+
+  it('is for admins, and not there without a folder', async () => {
+    const tokens = [{ name: 'reader', token: 'r'.repeat(16), scopes: ['ask' as const] }];
+    const server = serverOf({ tokens, traces: await openTraceStore(dir, 2) });
+    const headers = { authorization: `Bearer ${'r'.repeat(16)}` };
+    expect(await failure(server.app.request('/v1/traces', { headers }))).toMatchObject({ status: 403 });
+    expect(await failure(serverOf().app.request('/v1/traces'))).toMatchObject({ status: 404 });
   });
 });
 
