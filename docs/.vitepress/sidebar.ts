@@ -39,6 +39,7 @@ export const guide = (): Item[] =>
       items: [
         { text: 'In a program', link: '/api' },
         { text: 'LangChain', link: '/langchain' },
+        { text: 'Server', link: '/server' },
         { text: 'Parts of LangChain', link: '/langchain-parts' },
         { text: 'Where probabilities come from', link: '/backends' },
         { text: 'The gate', link: '/gate' },

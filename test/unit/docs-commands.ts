@@ -18,6 +18,7 @@ import { registerReplay } from '../../src/cli/replay.ts';
 import { registerRun } from '../../src/cli/run.ts';
 import { registerSensitivity } from '../../src/cli/sensitivity.ts';
 import { registerSeper } from '../../src/cli/seper.ts';
+import { registerServe } from '../../src/cli/serve.ts';
 import { registerTune } from '../../src/cli/tune.ts';
 import { parseConfig } from '../../src/config.ts';
 
@@ -36,6 +37,7 @@ function idleProgram(): Command {
   for (const register of [registerCritics, registerSeper, registerSensitivity, registerTune, registerExport])
     register(program, context);
   registerDoctor(program, context);
+  registerServe(program, context, '0');
   const configOf = (command: Command) => configFrom(command.optsWithGlobals(), environment);
   addConfigFlags(registerModels(program, { configOf, print: silent }), ['models']);
   calm(program);
@@ -63,6 +65,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   uniq: 'of every system',
   git: 'how a checkout is made',
   jq: 'reads JSON; a trace is that',
+  curl: 'asks a server',
   python3: 'the training of critics',
   pip: 'the training of critics',
   vllm: 'a server that the reader has',

@@ -53,4 +53,9 @@ declare const myCritic: () => Critic;
 `,
   'docs/langchain.md': DROP_IN,
   'docs/langchain-parts.md': LANGCHAIN,
+  'docs/server.md': `
+import { createRag } from 'discern-rag';
+import { listen } from 'discern-rag/server';
+import OpenAI from 'openai';
+`,
 };

@@ -2,6 +2,7 @@ import { type ConfigInput, ConfigSchema, parseConfig } from '../../src/config.ts
 import { parseEvalRow } from '../../src/evaluate/critics/rows.ts';
 import { questionsDataset } from '../../src/evaluate/data/questions.ts';
 import { parseExperiment } from '../../src/evaluate/experiment/schema.ts';
+import { TokensSchema } from '../../src/server/options.ts';
 import { TraceSchema } from '../../src/trace.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -17,6 +18,7 @@ const groups = new Set(Object.keys(ConfigSchema.shape));
 
 /** What a block of JSON may be. The first that it looks like must take it. */
 const FORMS: readonly Form[] = [
+  { name: 'tokens of the server', isOf: Array.isArray, check: (value) => TokensSchema.parse(value) },
   {
     name: 'experiment',
     isOf: (value) => 'configs' in value,

@@ -161,7 +161,7 @@ describe('the checks of blocks', () => {
     expect(wrong('discern tune --traces')).toEqual([expect.stringContaining('argument missing')]);
     expect(wrong('npm run nothing')).toEqual([expect.stringContaining('no script "nothing"')]);
     expect(wrong('npx tsx bench/none.ts')).toEqual([expect.stringContaining('there is no bench/none.ts')]);
-    expect(wrong('curl x')).toEqual([expect.stringContaining('the program is not known')]);
+    expect(wrong('wget x')).toEqual([expect.stringContaining('the program is not known')]);
   });
 
   it('find commands of a text that do not exist', () => {
