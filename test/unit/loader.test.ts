@@ -178,7 +178,7 @@ describe('formats', () => {
       'DOCUMENT_UNREADABLE',
     );
     const error = await failure(written('slides.pptx', 'x'), 'PACKAGE_MISSING');
-    expect(error.message).toContain('npm install @langchain/community officeparser');
+    expect(error.message).toContain('npm install --legacy-peer-deps @langchain/community officeparser');
   });
 });
 

@@ -55,7 +55,8 @@ export const community =
       return [join(input.key, await load(input))];
     } catch (cause) {
       if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
-      const line = `npm install @langchain/community ${needs.join(' ')}`;
+      // Its own peers contradict each other.
+      const line = `npm install --legacy-peer-deps @langchain/community ${needs.join(' ')}`;
       throw new DiscernError(
         'PACKAGE_MISSING',
         `${input.key}: .${name} files need packages that are not installed: ${line}`,
