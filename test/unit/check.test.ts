@@ -16,7 +16,7 @@ const critic = scriptedCritic((request): Record<string, number> => {
   const both = request.kind === 'isSup' && /tower/.test(request.passage.text) && /tower/.test(request.segment);
   return both ? { fully: 0.6, partially: 0.2, none: 0.2 } : { fully: 0.1, partially: 0, none: 0.9 };
 });
-const critics = { retrieve: null, isRel: null, isSup: critic, isUse: critic };
+const critics = { isSup: critic, isUse: critic };
 const parts = partsOf({ passages: [], critics });
 const check = (answer: string, config = configOf(), passages = [mill, tower]) =>
   checkAnswer({ question, answer, passages }, parts, config);

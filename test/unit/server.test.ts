@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { ChatOpenAI } from '@langchain/openai';
 import OpenAI from 'openai';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { createRag, type Rag } from '../../src/index.ts';
 import { createServer } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
+import { AnswerBody, ChatBody, RerankBody, SystemOneBody, TraceBody, TraceListBody } from '../../src/server/schemas.ts';
 import { openTraceStore } from '../../src/server/trace-store.ts';
 import { QUESTION, tower, towerRag } from './langchain-dropin-fixtures.ts';
 
@@ -26,6 +28,10 @@ const post = (path: string, body: unknown, headers: Record<string, string> = {},
     headers: { 'content-type': 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
+/** The body of a response, which has the form that is promised. */
+const read = async <S extends z.ZodType>(schema: S, response: Response | Promise<Response>): Promise<z.infer<S>> =>
+  schema.parse(await (await response).json());
+
 const failure = async (response: Response | Promise<Response>) => {
   const { status, headers } = await response;
   const { error } = (await (await response).json()) as { error: { code: string; message: string; hint: string } };
@@ -60,17 +66,17 @@ describe('POST /v1/ask', () => {
   it('answers with citations and decisions', async () => {
     const response = await post('/v1/ask', { question: QUESTION });
     expect(response.status).toBe(200);
-    const body = await response.json();
+    const body = await read(AnswerBody, response);
     expect(body).toMatchObject({ text: TEXT, unanswered: null, citations: [{ docId: 'tower' }, { docId: 'tower' }] });
     expect(body.decisions[0]).toMatchObject({ about: 'retrieve', outcome: 'retrieve' });
     expect(body.trace).toBeUndefined();
-    const traced = await (await post('/v1/ask', { question: QUESTION, trace: true })).json();
+    const traced = await read(AnswerBody, post('/v1/ask', { question: QUESTION, trace: true }));
     expect(traced.trace).toMatchObject({ version: 1, id: traced.id, question: QUESTION });
   });
 
   it('takes thresholds and weights, and no models or servers', async () => {
     const strict = await post('/v1/ask', { question: QUESTION, config: { isRel: { threshold: 0.95 } } });
-    expect((await strict.json()).unanswered).toMatchObject({ reason: 'no-evidence' });
+    expect((await read(AnswerBody, strict)).unanswered).toMatchObject({ reason: 'no-evidence' });
     for (const config of [
       { models: { hub: 'http://evil.example' } },
       { critics: { baseUrl: 'http://evil.example' } },
@@ -190,7 +196,7 @@ describe('POST /v1/chat/completions', () => {
       {},
       serverOf({ rag: strict }),
     );
-    expect((await said.json()).choices[0].message).toMatchObject({
+    expect((await read(ChatBody, said)).choices[0]!.message).toMatchObject({
       content: 'I cannot answer that from the documents: no passage was relevant enough.',
       annotations: [],
     });
@@ -206,14 +212,17 @@ describe('POST /v1/chat/completions', () => {
 describe('POST /v1/rerank', () => {
   it('orders by P(relevant); every document has its index, blank and equal ones too', async () => {
     const documents = ['The mill.', ' ', { text: tower.text }, tower.text];
-    const { results } = await (await post('/v1/rerank', { query: QUESTION, documents, return_documents: true })).json();
+    const { results } = await read(
+      RerankBody,
+      post('/v1/rerank', { query: QUESTION, documents, return_documents: true }),
+    );
     expect(results).toEqual([
       { index: 2, relevance_score: 0.9, document: { text: tower.text } },
       { index: 3, relevance_score: 0.9, document: { text: tower.text } },
       { index: 0, relevance_score: 0.2, document: { text: 'The mill.' } },
       { index: 1, relevance_score: 0, document: { text: ' ' } },
     ]);
-    const top = await (await post('/v1/rerank', { query: QUESTION, documents, top_n: 1, model: 'any' })).json();
+    const top = await read(RerankBody, post('/v1/rerank', { query: QUESTION, documents, top_n: 1, model: 'any' }));
     expect(top.results).toEqual([{ index: 2, relevance_score: 0.9 }]);
     const small = serverOf({ limits: { documents: 2 } });
     expect(await failure(post('/v1/rerank', { query: QUESTION, documents }, {}, small))).toMatchObject({ status: 413 });
@@ -231,10 +240,11 @@ describe('POST /v1/systemone', () => {
   };
 
   it('answers with the distributions of the critics', async () => {
-    const { answers } = await (await post('/v1/systemone', { state, questions })).json();
+    const { answers } = await read(SystemOneBody, post('/v1/systemone', { state, questions }));
     expect(answers.relevance).toEqual({ type: 'noul', noul: 0.9, label_mass: 1 });
     expect(answers.support).toMatchObject({ choice: 'fully', probabilities: { fully: 0.9, partially: 0, none: 0.1 } });
-    expect(answers.support.confidence).toBeCloseTo(0.85, 10);
+    // 0.9 of three options: (0.9 - 1/3) / (1 - 1/3).
+    expect(answers.support).toMatchObject({ confidence: expect.closeTo(0.85, 10) });
     expect(answers.usefulness).toMatchObject({ score: 4, probabilities: { 0: 0, 4: 1 }, confidence: 1 });
     expect(answers.retrieve).toMatchObject({ choice: 'yes' });
   });
@@ -283,20 +293,25 @@ describe('/v1/traces', () => {
     let time = 1000;
     const server = serverOf({ traces: await openTraceStore(dir, 2, () => time++) });
     const ids: string[] = [];
-    for (let i = 0; i < 3; i++) ids.push((await (await post('/v1/ask', { question: QUESTION }, {}, server)).json()).id);
+    for (let i = 0; i < 3; i++)
+      ids.push((await read(AnswerBody, post('/v1/ask', { question: QUESTION }, {}, server))).id);
     const again = serverOf({ traces: await openTraceStore(dir, 2) });
-    const get = async (path: string) => (await again.app.request(path)).json();
-    expect(await get('/v1/traces')).toEqual({
+    const list = async (path: string) => read(TraceListBody, again.app.request(path));
+    expect(await list('/v1/traces')).toEqual({
       traces: [
         { id: ids[2], at: '1970-01-01T00:00:01.002Z' },
         { id: ids[1], at: '1970-01-01T00:00:01.001Z' },
       ],
     });
-    expect((await get(`/v1/traces?before=${ids[2]}`)).traces).toHaveLength(1);
-    expect(await get(`/v1/traces/${ids[2]}`)).toMatchObject({ version: 1, id: ids[2], question: QUESTION });
+    expect((await list(`/v1/traces?before=${ids[2]}`)).traces).toHaveLength(1);
+    expect(await read(TraceBody, again.app.request(`/v1/traces/${ids[2]}`))).toMatchObject({
+      version: 1,
+      id: ids[2],
+      question: QUESTION,
+    });
     const replayed = (config: object) => post(`/v1/traces/${ids[2]}/replay`, { config }, {}, again);
-    expect((await (await replayed({})).json()).text).toBe(TEXT);
-    expect((await (await replayed({ isRel: { threshold: 0.95 } })).json()).unanswered).toMatchObject({
+    expect((await read(AnswerBody, replayed({}))).text).toBe(TEXT);
+    expect((await read(AnswerBody, replayed({ isRel: { threshold: 0.95 } }))).unanswered).toMatchObject({
       reason: 'no-evidence',
     });
     expect(await failure(replayed({ gate: { when: 'always' } }))).toMatchObject({
