@@ -108,6 +108,10 @@ export interface Rag {
    * `cut: false` makes each of them one passage, for what a splitter has cut already.
    */
   add(documents: readonly DocumentInput[], options?: IngestCall & { cut?: boolean }): Promise<IngestReport>;
+  /** What is in the index: files and documents by their keys, with their numbers of passages, ascending by key. */
+  sources(): Promise<{ readonly key: string; readonly passages: number }[]>;
+  /** Removes sources with all their passages; keys that are not there are left out. Gives the number of those that went. */
+  remove(keys: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<number>;
   info(): Promise<IndexInfo>;
   /** What became of `documents`; null when none were given. Look at `failed`. */
   readonly ingested: IngestReport | null;
@@ -245,6 +249,19 @@ export async function createRag(options: RagOptions = {}): Promise<Rag> {
         );
         return ingestDocuments({ ...parts, documents, splitter });
       }),
+    async sources() {
+      const known = await (await assembly.index()).sources();
+      return [...known.values()]
+        .map(({ key, passages }) => ({ key, passages }))
+        .sort((a, b) => (a.key < b.key ? -1 : 1));
+    },
+    async remove(keys, { signal } = {}) {
+      const index = await assembly.index();
+      const known = await index.sources();
+      const remove = [...new Set(keys)].filter((key) => known.has(key));
+      if (remove.length > 0) await index.apply({ remove, add: [] }, { signal });
+      return remove.length;
+    },
     async info() {
       return (await assembly.index()).info();
     },

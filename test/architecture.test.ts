@@ -133,7 +133,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['@langchain/core', 'langchain', 'zod'],
   },
   server: {
-    modules: ['types', 'errors', 'config', 'text', 'rag', 'replay', 'telemetry', 'trace'],
+    modules: ['types', 'errors', 'config', 'text', 'stages', 'rag', 'replay', 'telemetry', 'trace'],
     packages: [
       'node',
       'zod',

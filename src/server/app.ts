@@ -7,8 +7,9 @@ import { createAdmission } from './admission.ts';
 import { addAsk } from './ask.ts';
 import { allow, bearers, type Variables } from './auth.ts';
 import { addChat } from './chat.ts';
+import { addDocuments } from './documents.ts';
 import type { App } from './operation.ts';
-import { LimitsSchema, type ServerOptions } from './options.ts';
+import { LimitsSchema, type Scope, type ServerOptions } from './options.ts';
 import { problemOf, respond } from './problem.ts';
 import { addRerank } from './rerank.ts';
 import { addSystemOne } from './systemone.ts';
@@ -68,7 +69,7 @@ export function createServer(options: ServerOptions): DiscernServer {
   app.use('/v1/*', bodyLimit({ maxSize: limits.bodyBytes, onError: () => large(limits.bodyBytes) }));
   // Traces hold the questions of everybody.
   app.use('/v1/*', async (c, next) => {
-    const scope = c.req.path.startsWith('/v1/traces') ? 'admin' : 'ask';
+    const scope = scopeOf(c.req.path);
     return allow(find, scope)(c, next);
   });
   app.use('/v1/*', async (c, next) => {
@@ -76,11 +77,13 @@ export function createServer(options: ServerOptions): DiscernServer {
     await admission.count(c.get('bearer').name);
     await next();
   });
-  const server = { app, rag, model, limits, admission, traces: options.traces ?? null };
+  const changes = createAdmission({ ...limits, concurrent: 1, perMinute: null });
+  const server = { app, rag, model, limits, admission, changes, traces: options.traces ?? null };
   addAsk(server);
   addChat(server);
   addRerank(server);
   addSystemOne(server);
+  addDocuments(server);
   if (options.traces) addTraces(server, options.traces);
   app.get('/v1/models', (c) =>
     c.json({ object: 'list', data: [{ id: model, object: 'model', owned_by: 'discern-rag' }] }),
@@ -103,12 +106,19 @@ export function createServer(options: ServerOptions): DiscernServer {
     drain() {
       draining = true;
     },
-    stop: () => admission.stop(),
-    busy: () => admission.working + admission.waiting,
+    stop() {
+      admission.stop();
+      changes.stop();
+    },
+    busy: () => admission.working + admission.waiting + changes.working + changes.waiting,
   };
 }
 
+const scopeOf = (path: string): Scope =>
+  path.startsWith('/v1/traces') ? 'admin' : path.startsWith('/v1/documents') ? 'ingest' : 'ask';
+
 const ROUTES = [
+  '/v1/documents',
   '/v1/ask',
   '/v1/chat/completions',
   '/v1/rerank',

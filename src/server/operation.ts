@@ -14,10 +14,12 @@ export interface Server {
   readonly app: App;
   /** Where traces go; null: nowhere. */
   readonly traces: TraceStore | null;
-  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'info'>;
+  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'add' | 'sources' | 'remove' | 'info'>;
   readonly model: string;
   readonly limits: Limits;
   readonly admission: Admission;
+  /** Changes of the index, one at a time. */
+  readonly changes: Admission;
 }
 
 const FAILURES = {

@@ -41,7 +41,7 @@ export const LimitsSchema = z.strictObject({
 export type Limits = z.infer<typeof LimitsSchema>;
 
 export interface ServerOptions {
-  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'info'>;
+  readonly rag: Pick<Rag, 'ask' | 'stream' | 'retrieve' | 'check' | 'critique' | 'add' | 'sources' | 'remove' | 'info'>;
   /** What clients call it; chat completions and reranks name it. Default: `discern`. */
   readonly model?: string;
   readonly version: string;

@@ -197,3 +197,33 @@ export const TraceListBody = z
 export const TraceBody = z
   .record(z.string(), z.unknown())
   .openapi('Trace', { description: 'facts, passages, events and config of one question; docs/traces.md' });
+
+export const DocumentsRequest = z
+  .strictObject({
+    documents: z
+      .array(
+        z.strictObject({
+          id: z.string().min(1).max(1000),
+          text: z.string(),
+          title: z.string().nullish(),
+          metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+        }),
+      )
+      .min(1),
+    cut: z.boolean().default(true).openapi({ description: 'false: each document is one passage' }),
+  })
+  .openapi('DocumentsRequest');
+
+export const IngestBody = z
+  .object({
+    added: z.int(),
+    changed: z.int(),
+    unchanged: z.int(),
+    passages: z.int(),
+    embedded: z.int(),
+  })
+  .openapi('Ingest');
+
+export const DocumentListBody = z
+  .object({ documents: z.array(z.object({ id: z.string(), passages: z.int() })), total: z.int() })
+  .openapi('DocumentList');

@@ -9,8 +9,19 @@ import { createRag, type Rag } from '../../src/index.ts';
 import { createServer } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
-import { AnswerBody, ChatBody, RerankBody, SystemOneBody, TraceBody, TraceListBody } from '../../src/server/schemas.ts';
+import {
+  AnswerBody,
+  ChatBody,
+  DocumentListBody,
+  IngestBody,
+  RerankBody,
+  SystemOneBody,
+  TraceBody,
+  TraceListBody,
+} from '../../src/server/schemas.ts';
 import { openTraceStore } from '../../src/server/trace-store.ts';
+import { hashEmbedder } from '../../src/testing/hash-embedder.ts';
+import { scriptedGenerator } from '../../src/testing/scripted-generator.ts';
 import { QUESTION, tower, towerRag } from './langchain-dropin-fixtures.ts';
 
 const rag = await towerRag();
@@ -334,6 +345,62 @@ describe('/v1/traces', () => {
   });
 });
 
+describe('/v1/documents', () => {
+  const CONFIG = {
+    critics: { retrieve: null, isRel: null, isSup: null, isUse: null },
+    rerank: { backend: 'none' },
+  };
+
+  it('brings, lists, replaces and removes documents, with progress', async () => {
+    const own = await createRag({
+      config: CONFIG,
+      parts: { embedder: hashEmbedder(), withContext: scriptedGenerator() },
+    });
+    const server = serverOf({ rag: own });
+    const put = (documents: object[], headers = {}) => post('/v1/documents', { documents }, headers, server);
+    const list = async (query = '') => read(DocumentListBody, server.app.request(`/v1/documents${query}`));
+    const towers = { id: 'tower', text: tower.text };
+    expect(await failure(post('/v1/ask', { question: QUESTION }, {}, server))).toMatchObject({ status: 409 });
+    expect(await read(IngestBody, put([towers, { id: 'mill', text: 'The mill grinds rye.', title: 'Mill' }]))).toEqual({
+      ...{ added: 2, changed: 0, unchanged: 0, passages: 2, embedded: 2 },
+    });
+    expect(await read(IngestBody, put([towers]))).toMatchObject({ unchanged: 1, embedded: 0 });
+    expect(await list()).toEqual({
+      documents: [
+        { id: 'mill', passages: 1 },
+        { id: 'tower', passages: 1 },
+      ],
+      total: 2,
+    });
+    expect((await list('?limit=1&after=mill')).documents).toEqual([{ id: 'tower', passages: 1 }]);
+    const asked = await read(AnswerBody, post('/v1/ask', { question: 'The tower was built in 1902. It is 31 metres high.' }, {}, server));
+    expect(asked.citations[0]).toMatchObject({ docId: 'tower' });
+    const events = await (await put([{ id: 'cat', text: 'Cats sleep.' }], { accept: 'text/event-stream' })).text();
+    expect(events).toMatch(/event: progress[\s\S]*event: report\ndata: \{"added":1/);
+    const remove = (id: string) => server.app.request(`/v1/documents?id=${id}`, { method: 'DELETE' });
+    expect((await remove('tower')).status).toBe(204);
+    expect(await failure(remove('tower'))).toMatchObject({ status: 404 });
+    expect((await list()).documents.map(({ id }) => id)).toEqual(['cat', 'mill']);
+    expect(
+      await failure(
+        put([
+          { id: 'a', text: 'x' },
+          { id: 'a', text: 'y' },
+        ]),
+      ),
+    ).toMatchObject({ status: 400 });
+    await own.close();
+  });
+
+  it('is for those who may ingest', async () => {
+    const tokens = [{ name: 'reader', token: 'r'.repeat(16), scopes: ['ask' as const] }];
+    const headers = { authorization: `Bearer ${'r'.repeat(16)}` };
+    expect(await failure(serverOf({ tokens }).app.request('/v1/documents', { headers }))).toMatchObject({
+      status: 403,
+    });
+  });
+});
+
 describe('who may ask', () => {
   const tokens = [
     { name: 'reader', token: 'r'.repeat(16), scopes: ['ask' as const] },
@@ -424,7 +491,13 @@ describe('operation', () => {
     const get = async (path: string) => (await fetch(`${open.url}${path}`)).text();
     const api = JSON.parse(await get('/openapi.json'));
     expect(api).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
-    expect(Object.keys(api.paths)).toEqual(['/v1/ask', '/v1/chat/completions', '/v1/rerank', '/v1/systemone']);
+    expect(Object.keys(api.paths)).toEqual([
+      '/v1/ask',
+      '/v1/chat/completions',
+      '/v1/rerank',
+      '/v1/systemone',
+      '/v1/documents',
+    ]);
     expect(JSON.parse(await get('/healthz'))).toEqual({ status: 'ok' });
     expect(await get('/metrics')).toMatch(
       /discern_request_seconds_count\{method="GET",route="\/healthz",status="200"\} 1/,
