@@ -348,7 +348,7 @@ describe('/v1/traces', () => {
 describe('/v1/documents', () => {
   const CONFIG = {
     critics: { retrieve: null, isRel: null, isSup: null, isUse: null },
-    rerank: { backend: 'none' },
+    rerank: { backend: 'none', topN: 1 },
   };
 
   it('brings, lists, replaces and removes documents, with progress', async () => {
