@@ -1,3 +1,5 @@
+import { stopWith } from './stop-with.ts';
+
 /**
  * What `run` emits, one after another, while it runs. It begins when the first one is asked for. Who stops asking, by
  * `break` or `return`, aborts it; what it throws comes after everything that it has emitted.
@@ -6,11 +8,7 @@ export async function* streamOf<E>(
   run: (emit: (event: E) => void, signal: AbortSignal) => Promise<void>,
   outer: AbortSignal | undefined,
 ): AsyncGenerator<E, void, undefined> {
-  const stop = new AbortController();
-  // No AbortSignal.any: in Node 20 an outer signal that lives long keeps a note of each one made of it.
-  const leave = () => stop.abort(outer?.reason);
-  if (outer?.aborted) leave();
-  outer?.addEventListener('abort', leave, { once: true });
+  const { stop, release } = stopWith(outer);
   const waiting: E[] = [];
   let done = false;
   let wake = () => {};
@@ -34,7 +32,7 @@ export async function* streamOf<E>(
     }
     await running;
   } finally {
-    outer?.removeEventListener('abort', leave);
+    release();
     stop.abort();
     await running.catch(() => {});
   }

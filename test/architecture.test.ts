@@ -27,7 +27,18 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
   pipeline: { modules: ['types', 'errors', 'contracts', 'config', 'text', 'trace', 'stages'], packages: [] },
   replay: { modules: ['types', 'errors', 'contracts', 'config', 'text', 'trace', 'stages', 'pipeline'], packages: [] },
   backends: {
-    modules: ['types', 'errors', 'contracts', 'config', 'text', 'reflection', 'calibration', 'prompts', 'models'],
+    modules: [
+      'types',
+      'errors',
+      'contracts',
+      'config',
+      'text',
+      'reflection',
+      'calibration',
+      'prompts',
+      'models',
+      'stop-with',
+    ],
     packages: ['*'],
   },
   presets: { modules: ['types', 'errors', 'contracts', 'config', 'models', 'backends'], packages: [] },
@@ -59,7 +70,8 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['node', 'zod'],
   },
   'own-critic': { modules: ['types', 'errors', 'contracts'], packages: [] },
-  stream: { modules: [], packages: [] },
+  'stop-with': { modules: [], packages: [] },
+  stream: { modules: ['stop-with'], packages: [] },
   telemetry: {
     modules: ['types', 'errors', 'contracts', 'stages', 'trace'],
     packages: ['@opentelemetry/api'],
@@ -133,7 +145,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['@langchain/core', 'langchain', 'zod'],
   },
   server: {
-    modules: ['types', 'errors', 'config', 'text', 'stages', 'rag', 'replay', 'telemetry', 'trace'],
+    modules: ['types', 'errors', 'config', 'text', 'stages', 'rag', 'replay', 'stop-with', 'telemetry', 'trace'],
     packages: [
       'node',
       'zod',

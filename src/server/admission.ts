@@ -1,6 +1,7 @@
 import { BulkheadRejectedError, bulkhead } from 'cockatiel';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { DiscernError } from '../errors.ts';
+import { stopWith } from '../stop-with.ts';
 import type { Limits } from './options.ts';
 import { TooMany } from './problem.ts';
 
@@ -42,22 +43,27 @@ export function createAdmission({ concurrent, waiting, perMinute, timeoutMs }: L
       }
     },
     async admit(gone, work) {
-      const late = AbortSignal.timeout(timeoutMs);
-      const signal = AbortSignal.any([gone, late, stopping.signal]);
+      const { stop, release } = stopWith(gone, stopping.signal);
+      const late = new DiscernError('BACKEND_TIMEOUT', `the request took more than ${timeoutMs} ms`);
+      const timer = setTimeout(() => stop.abort(late), timeoutMs);
       try {
         return await places.execute(() => {
-          signal.throwIfAborted();
-          return work(signal);
+          stop.signal.throwIfAborted();
+          return work(stop.signal);
         });
       } catch (error) {
         if (error instanceof BulkheadRejectedError)
           throw new TooMany(`${concurrent} requests work and ${waiting} wait`, 1);
-        if (late.aborted && !gone.aborted)
-          throw new DiscernError('BACKEND_TIMEOUT', `the request took more than ${timeoutMs} ms`, { cause: error });
-        if (signal.aborted) throw new DiscernError('ABORTED', 'the request was given up', { cause: error });
-        throw error;
+        throw stop.signal.aborted ? givenUp(stop.signal, error) : error;
+      } finally {
+        clearTimeout(timer);
+        release();
       }
     },
     stop: () => stopping.abort(),
   };
 }
+
+/** What became of a request whose signal fired: its time was over, or it was given up. */
+export const givenUp = ({ reason }: AbortSignal, cause: unknown): DiscernError =>
+  DiscernError.is(reason) ? reason : new DiscernError('ABORTED', 'the request was given up', { cause });

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { streamSSE } from 'hono/streaming';
 import type { ConfigInput } from '../config.ts';
 import { DiscernError } from '../errors.ts';
 import type { Answer } from '../types.ts';
+import { admitEvents } from './events.ts';
 import { operation, type Server, tooLong } from './operation.ts';
-import { bodyOf, problemOf } from './problem.ts';
 import { AnswerBody, AskRequest } from './schemas.ts';
 
 /** What of the options concerns a single question; models, files and servers are the operator's. */
@@ -76,19 +75,12 @@ export function addAsk({ app, rag, limits, admission, traces }: Server): void {
       await traces?.save(answer.trace);
       return c.json(bodyOfAnswer(id, answer, trace), 200);
     }
-    return streamSSE(c, async (events) => {
-      const gone = new AbortController();
-      events.onAbort(() => gone.abort());
-      const tell = (event: string, data: unknown) => events.writeSSE({ event, data: JSON.stringify(data) });
-      await admission
-        .admit(AbortSignal.any([gone.signal, c.req.raw.signal]), async (signal) => {
-          for await (const event of rag.stream(question, { ...options, signal }))
-            if (event.type === 'answer') {
-              await traces?.save(event.answer.trace);
-              await tell('answer', bodyOfAnswer(id, event.answer, trace));
-            } else await tell(event.type, event);
-        })
-        .catch((error: unknown) => tell('error', bodyOf(problemOf(error))));
+    return admitEvents(c, admission, async (tell, signal) => {
+      for await (const event of rag.stream(question, { ...options, signal }))
+        if (event.type === 'answer') {
+          await traces?.save(event.answer.trace);
+          await tell(bodyOfAnswer(id, event.answer, trace), 'answer');
+        } else await tell(event, event.type);
     }) as never;
   });
 }

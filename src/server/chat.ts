@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
-import { streamSSE } from 'hono/streaming';
 import { DiscernError } from '../errors.ts';
 import { joinSegments } from '../text/join.ts';
 import type { Answer, Citation } from '../types.ts';
+import { admitEvents, type Tell } from './events.ts';
 import { operation, type Server, tooLong } from './operation.ts';
-import { bodyOf, problemOf } from './problem.ts';
 import { ChatBody, ChatRequest } from './schemas.ts';
 
 /** The last message of the user: the question. Earlier turns are not read; say so where it matters. */
@@ -62,37 +61,31 @@ export function addChat({ app, rag, model, limits, admission, traces }: Server):
       const choices = [{ index: 0, finish_reason: 'stop' as const, logprobs: null, message }];
       return c.json({ ...about, object: 'chat.completion' as const, choices, usage: usageOf(answer) }, 200);
     }
-    return streamSSE(c, async (events) => {
-      const gone = new AbortController();
-      events.onAbort(() => gone.abort());
-      const tell = (choices: readonly object[], more: object = {}) =>
-        events.writeSSE({
-          data: JSON.stringify({ ...about, object: 'chat.completion.chunk', choices, ...more }),
-        });
+    const written = async (tell: Tell, signal: AbortSignal) => {
+      const chunk = (choices: readonly object[], more: object = {}) =>
+        tell({ ...about, object: 'chat.completion.chunk', choices, ...more });
       const piece = (delta: object, finish: 'stop' | null = null) =>
-        tell([{ index: 0, delta, finish_reason: finish, logprobs: null }]);
-      await admission
-        .admit(AbortSignal.any([gone.signal, c.req.raw.signal]), async (signal) => {
-          await piece({ role: 'assistant', content: '' });
-          const said: string[] = [];
-          let told = '';
-          for await (const event of rag.stream(question, { id, signal })) {
-            if (event.type === 'segment-committed') {
-              said.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
-              const text = joinSegments(said);
-              await piece({ content: text.slice(told.length) });
-              told = text;
-            }
-            if (event.type !== 'answer') continue;
-            await traces?.save(event.answer.trace);
-            const text = textOf(event.answer);
-            if (text.length > told.length) await piece({ content: text.slice(told.length) });
-            await piece({ annotations: annotationsOf(text, event.answer.citations) }, 'stop');
-            if (stream_options?.include_usage) await tell([], { usage: usageOf(event.answer) });
-          }
-          await events.writeSSE({ data: '[DONE]' });
-        })
-        .catch((error: unknown) => events.writeSSE({ data: JSON.stringify(bodyOf(problemOf(error))) }));
-    }) as never;
+        chunk([{ index: 0, delta, finish_reason: finish, logprobs: null }]);
+      await piece({ role: 'assistant', content: '' });
+      const said: string[] = [];
+      let told = '';
+      for await (const event of rag.stream(question, { id, signal })) {
+        if (event.type === 'segment-committed') {
+          said.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
+          const text = joinSegments(said);
+          await piece({ content: text.slice(told.length) });
+          told = text;
+        }
+        if (event.type !== 'answer') continue;
+        await traces?.save(event.answer.trace);
+        const text = textOf(event.answer);
+        if (text.length > told.length) await piece({ content: text.slice(told.length) });
+        await piece({ annotations: annotationsOf(text, event.answer.citations) }, 'stop');
+        if (stream_options?.include_usage) await chunk([], { usage: usageOf(event.answer) });
+      }
+      await tell('[DONE]');
+    };
+    // A failure has no name: clients look into the data.
+    return admitEvents(c, admission, written, (tell, body) => tell(body)) as never;
   });
 }

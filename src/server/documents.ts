@@ -1,9 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { streamSSE } from 'hono/streaming';
-import type { IngestReport } from '../stages/ingest.ts';
+import type { IngestProgress, IngestReport } from '../stages/ingest.ts';
+import { admitEvents } from './events.ts';
 import { failures, operation, type Server, tooLong } from './operation.ts';
-import { bodyOf, problemOf } from './problem.ts';
 import { DocumentListBody, DocumentsRequest, IngestBody } from './schemas.ts';
 
 const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
@@ -31,17 +30,9 @@ export function addDocuments({ app, rag, limits, changes }: Server): void {
       const report = await changes.admit(c.req.raw.signal, (signal) => rag.add(inputs, { cut, signal }));
       return c.json(bodyOfReport(report), 200);
     }
-    return streamSSE(c, async (events) => {
-      const tell = (event: string, data: unknown) => events.writeSSE({ event, data: JSON.stringify(data) });
-      await changes
-        .admit(c.req.raw.signal, async (signal) => {
-          const report = await rag.add(inputs, {
-            ...{ cut, signal },
-            onProgress: (progress) => void tell('progress', progress).catch(() => {}),
-          });
-          await tell('report', bodyOfReport(report));
-        })
-        .catch((error: unknown) => tell('error', bodyOf(problemOf(error))));
+    return admitEvents(c, changes, async (tell, signal) => {
+      const onProgress = (progress: IngestProgress) => void tell(progress, 'progress').catch(() => {});
+      await tell(bodyOfReport(await rag.add(inputs, { cut, signal, onProgress })), 'report');
     }) as never;
   });
 

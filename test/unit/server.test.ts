@@ -373,7 +373,10 @@ describe('/v1/documents', () => {
       total: 2,
     });
     expect((await list('?limit=1&after=mill')).documents).toEqual([{ id: 'tower', passages: 1 }]);
-    const asked = await read(AnswerBody, post('/v1/ask', { question: 'The tower was built in 1902. It is 31 metres high.' }, {}, server));
+    const asked = await read(
+      AnswerBody,
+      post('/v1/ask', { question: 'The tower was built in 1902. It is 31 metres high.' }, {}, server),
+    );
     expect(asked.citations[0]).toMatchObject({ docId: 'tower' });
     const events = await (await put([{ id: 'cat', text: 'Cats sleep.' }], { accept: 'text/event-stream' })).text();
     expect(events).toMatch(/event: progress[\s\S]*event: report\ndata: \{"added":1/);
@@ -442,6 +445,8 @@ describe('limits', () => {
     const [first, second] = [ask(), ask()];
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await failure(ask())).toMatchObject({ status: 429, code: 'TOO_MANY_REQUESTS', retryAfter: '1' });
+    const streamed = post('/v1/ask', { question: QUESTION, stream: true }, {}, server);
+    expect(await failure(streamed)).toMatchObject({ status: 429, retryAfter: '1' });
     expect(server.busy()).toBe(2);
     const health = await server.app.request('/healthz');
     expect(health.status).toBe(200);

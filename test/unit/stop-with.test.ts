@@ -5,7 +5,7 @@ import { FakeListChatModel } from '@langchain/core/utils/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { serverClient } from '../../src/backends/server/client.ts';
-import { stopWith } from '../../src/backends/stop-with.ts';
+import { stopWith } from '../../src/stop-with.ts';
 import { createRag } from '../../src/index.ts';
 import { fromChatModel } from '../../src/langchain.ts';
 import { listRecaller, passageOf } from './parts.ts';

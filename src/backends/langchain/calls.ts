@@ -3,9 +3,9 @@ import { setMaxListeners } from 'node:events';
 import type { Callbacks } from '@langchain/core/callbacks/manager';
 import { bulkhead } from 'cockatiel';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
+import { stopWith } from '../../stop-with.ts';
 import { slugOf } from '../llama.ts';
 import { oneLine } from '../one-line.ts';
-import { stopWith } from '../stop-with.ts';
 import { secretsOf, withoutSecrets } from './secrets.ts';
 
 /** What every adapter takes. */

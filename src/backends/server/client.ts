@@ -15,7 +15,7 @@ import {
 import type { z } from 'zod';
 import type { CallOptions } from '../../contracts.ts';
 import { DiscernError, messageOf, throwIfAborted } from '../../errors.ts';
-import { stopWith } from '../stop-with.ts';
+import { stopWith } from '../../stop-with.ts';
 import { cleaner, ERROR_BYTES, jsonBody, jsonOf, placeOf, readText, reasonOf, retryAfterMs, saidIn } from './answer.ts';
 
 export interface ServerOptions {
