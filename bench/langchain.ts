@@ -133,7 +133,7 @@ await weighed.close();
 const written = Number(values.written);
 if (values.model !== undefined && written > 0) {
   const model = await ChatLlamaCpp.initialize({
-    ...{ modelPath: values.model, temperature: 0, maxTokens: 32, contextSize: 4096, threads: 1 },
+    ...{ modelPath: values.model, temperature: 0, maxTokens: 32, contextSize: 4096, threads: 2 },
   });
   const prompt = ChatPromptTemplate.fromTemplate(
     'Answer the question from the context in a few words.\n\nContext:\n{context}\n\nQuestion: {question}',
