@@ -70,7 +70,7 @@ const MAY_IMPORT: Record<string, { modules: readonly string[]; packages: readonl
     packages: ['node', 'zod'],
   },
   'own-critic': { modules: ['types', 'errors', 'contracts'], packages: [] },
-  'stop-with': { modules: [], packages: [] },
+  'stop-with': { modules: [], packages: ['node'] },
   stream: { modules: ['stop-with'], packages: [] },
   telemetry: {
     modules: ['types', 'errors', 'contracts', 'stages', 'trace'],

@@ -1,13 +1,13 @@
-import { getEventListeners } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FakeListChatModel } from '@langchain/core/utils/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { serverClient } from '../../src/backends/server/client.ts';
-import { stopWith } from '../../src/stop-with.ts';
 import { createRag } from '../../src/index.ts';
 import { fromChatModel } from '../../src/langchain.ts';
+import { stopWith } from '../../src/stop-with.ts';
 import { listRecaller, passageOf } from './parts.ts';
 
 /** What a signal keeps of those who listen to it, and of those made of it by AbortSignal.any. */
@@ -25,6 +25,20 @@ describe('stopWith', () => {
     second.abort('enough');
     expect(stop.signal.reason).toBe('enough');
     expect(stopWith(first.signal, second.signal).stop.signal.reason).toBe('enough');
+  });
+
+  it('is not taken for a leak where many calls listen at the same time', async () => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error) => warnings.push(name);
+    process.on('warning', note);
+    const { signal } = new AbortController();
+    const made = Array.from({ length: 50 }, () => stopWith(signal));
+    stopWith(undefined).release();
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const { release } of made) release();
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+    expect(EventEmitter.defaultMaxListeners).toBe(10);
   });
 
   it('leaves nothing behind in the signals once it is released', () => {
