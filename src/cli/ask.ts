@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
 import type { Answer, TraceEvent } from '../types.ts';
-import { type CliContext, configOf, ragOptions } from './context.ts';
+import { type CliContext, checkDocuments, configOf, ragOptions } from './context.ts';
 import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { failureText, safe } from './terminal.ts';
 import { citationLines, unansweredLine, whyLines } from './why.ts';
@@ -30,10 +30,7 @@ export function registerAsk(program: Command, context: CliContext): void {
   command.action(async (question: string, flags: AskFlags, self: Command) => {
     if (question.trim() === '') throw new DiscernError('INPUT_INVALID', 'the question is empty');
     const config = configOf(self, context);
-    if (config.retrieve.mode !== 'never' && (flags.index === undefined) === (flags.docs === undefined))
-      throw new DiscernError('INPUT_INVALID', 'give the documents: either --index DIR or --docs PATH', {
-        hint: 'or ask the model alone: --retrieve.mode never',
-      });
+    checkDocuments(config, flags);
     const { endProgress, ...options } = ragOptions(config, context);
     const rag = await createRag({
       ...options,

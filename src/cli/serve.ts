@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option as Flag } from 'commander';
-import pino from 'pino';
 import { z } from 'zod';
 import { DiscernError, messageOf } from '../errors.ts';
 import { createRag } from '../rag.ts';
-import { listen } from '../server/listen.ts';
 import { type Limits, LimitsSchema, type Token, TokensSchema } from '../server/options.ts';
-import { openTraceStore } from '../server/trace-store.ts';
 import type { Logger } from '../telemetry.ts';
-import { type CliContext, configOf, ragOptions } from './context.ts';
+import { type CliContext, checkDocuments, configOf, ragOptions } from './context.ts';
 import { wholeNumber } from './eval-rows.ts';
 import { ANSWER_GROUPS, addConfigFlags } from './options.ts';
 import { failureText } from './terminal.ts';
@@ -51,12 +48,16 @@ export function registerServe(program: Command, context: CliContext, version: st
   addConfigFlags(command, [...ANSWER_GROUPS, 'ingest', 'embedder', 'index', 'models']);
   command.action(async (flags: ServeFlags, self: Command) => {
     const config = configOf(self, context);
-    if (config.retrieve.mode !== 'never' && (flags.index === undefined) === (flags.docs === undefined))
-      throw new DiscernError('INPUT_INVALID', 'give the documents: either --index DIR or --docs PATH');
+    checkDocuments(config, flags);
     const tokens = flags.tokens === undefined ? [] : readTokens(flags.tokens);
     const limits = limitsOf(flags);
     const keep = wholeNumber('--traces-keep', flags.tracesKeep, 1);
     const port = wholeNumber('--port', flags.port, 0);
+    // Every other command starts without them.
+    const [{ listen, openTraceStore }, { default: pino }] = await Promise.all([
+      import('../server/server.ts'),
+      import('pino'),
+    ]);
     const traces = flags.traces === undefined ? undefined : await openTraceStore(flags.traces, keep);
     const { endProgress, ...options } = ragOptions(config, context);
     const log = pino({ level: 'info' }, pino.destination({ dest: 2, sync: true }));

@@ -1,6 +1,7 @@
 import { BaseCallbackHandler } from '@langchain/core/callbacks/base';
 import { CallbackManager } from '@langchain/core/callbacks/manager';
 import type { DocumentInterface } from '@langchain/core/documents';
+import { isBaseMessage } from '@langchain/core/messages';
 import { patchConfig, Runnable, type RunnableConfig, type RunnableInterface } from '@langchain/core/runnables';
 import type { ConfigInput } from '../config.ts';
 import { DiscernError } from '../errors.ts';
@@ -9,7 +10,6 @@ import { streamOf } from '../stream.ts';
 import type { Checked } from '../types.ts';
 import { givenDocuments } from './documents.ts';
 import { inRun } from './events.ts';
-import { textOf } from './text.ts';
 
 /** What a chain gave, as it was, and what became of it when it was weighed. */
 export interface CheckedOutput<O> {
@@ -153,4 +153,10 @@ function documentsIn(output: unknown): readonly DocumentInterface[] | undefined 
   const found = named(output, ['context', 'documents', 'sourceDocuments']);
   const isDocument = (one: unknown) => typeof (one as DocumentInterface | null)?.pageContent === 'string';
   return Array.isArray(found) && found.every(isDocument) ? found : undefined;
+}
+
+/** The text of a text or of a message; null where it is neither. */
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  return isBaseMessage(value) ? value.text : null;
 }

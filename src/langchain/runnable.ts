@@ -2,8 +2,8 @@ import type { CallbackManagerForChainRun } from '@langchain/core/callbacks/manag
 import { patchConfig, Runnable, type RunnableConfig } from '@langchain/core/runnables';
 import type { ConfigInput } from '../config.ts';
 import type { AskOptions, Rag } from '../rag.ts';
+import { textPieces } from '../stages/answer.ts';
 import { streamOf } from '../stream.ts';
-import { joinSegments } from '../text/join.ts';
 import type { Answer } from '../types.ts';
 import { inRun } from './events.ts';
 
@@ -15,7 +15,7 @@ export interface DiscernRunnableFields {
   readonly config?: ConfigInput;
 }
 
-export const questionOf = (input: DiscernInput): string => (typeof input === 'string' ? input : input.question);
+const questionOf = (input: DiscernInput): string => (typeof input === 'string' ? input : input.question);
 
 /**
  * A question in, an `Answer` out, as a Runnable. `stream` gives parts of the answer that add up to it: its `text` segment
@@ -67,20 +67,19 @@ export class DiscernRunnable extends Runnable<DiscernInput, Answer> {
 
   async *#pieces(inputs: AsyncGenerator<DiscernInput>, config: RunnableConfig): AsyncGenerator<Answer> {
     for await (const input of inputs) {
-      let told = '';
-      const segments: string[] = [];
+      const pieceOf = textPieces();
+      let told = 0;
       // As in all chains of LangChain that give objects, a chunk is a part of one.
       const chunk = (part: Partial<Answer>) => part as Answer;
       yield* streamOf<Answer>(async (emit, signal) => {
         const answer = await this.#ask(input, { ...config, signal }, (event) => {
           if (event.type !== 'segment-committed') return;
-          segments.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
-          const text = joinSegments(segments);
-          emit(chunk({ text: text.slice(told.length) }));
-          told = text;
+          const text = pieceOf(event);
+          told += text.length;
+          emit(chunk({ text }));
         });
         const { text, ...rest } = answer;
-        emit(chunk({ text: text.slice(told.length), ...rest }));
+        emit(chunk({ text: text.slice(told), ...rest }));
       }, config.signal);
     }
   }

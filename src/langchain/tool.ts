@@ -1,4 +1,4 @@
-import { type DynamicStructuredTool, tool } from '@langchain/core/tools';
+import { tool } from '@langchain/core/tools';
 import { z } from 'zod';
 import type { ConfigInput } from '../config.ts';
 import type { Rag } from '../rag.ts';
@@ -29,7 +29,7 @@ export function discernTool({
   gives = 'passages',
   name = 'search_documents',
   description = 'Searches the documents for a question, and tells when they hold nothing on it.',
-}: DiscernToolOptions): DynamicStructuredTool<typeof Question> {
+}: DiscernToolOptions) {
   return tool(
     ({ question }: z.infer<typeof Question>, inside) =>
       inRun(inside, config, async (ask): Promise<[string, Retrieved | Answer]> => {
@@ -41,7 +41,7 @@ export function discernTool({
         return [answerText(answer), answer];
       }),
     { name, description, schema: Question, responseFormat: 'content_and_artifact' },
-  ) as unknown as DynamicStructuredTool<typeof Question>;
+  );
 }
 
 /** The passages for a model to read: numbered, with their sources. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { z } from '@hono/zod-openapi';
 import { DiscernError } from '../errors.ts';
-import { joinSegments } from '../text/join.ts';
-import type { Answer, Citation } from '../types.ts';
+import { markedText, textPieces } from '../stages/answer.ts';
+import type { Answer } from '../types.ts';
 import { admitEvents, type Tell } from './events.ts';
 import { operation, type Server, tooLong } from './operation.ts';
 import { ChatBody, ChatRequest } from './schemas.ts';
@@ -22,17 +22,19 @@ function questionOf(messages: z.infer<typeof ChatRequest>['messages']): string {
 const textOf = ({ text, unanswered }: Answer): string =>
   unanswered === null ? text : `I cannot answer that from the documents: ${unanswered.detail}.`;
 
-/** The marks of citations in a text, as annotations: where each stands, and what it names. */
-export function annotationsOf(text: string, citations: readonly Citation[]) {
-  return citations.flatMap(({ number, docId, title, start, end }) =>
-    [...text.matchAll(new RegExp(`\\[${number}\\]`, 'g'))].map(({ index }) => ({
-      type: 'url_citation' as const,
-      url_citation: {
-        ...{ start_index: index, end_index: index + `[${number}]`.length, title: title ?? docId },
-        url: `discern:${encodeURIComponent(docId)}#char=${start},${end}`,
-      },
-    })),
-  );
+/** The marks of citations, as annotations: where each stands in the text, and what it names. */
+export function annotationsOf({ segments, citations }: Pick<Answer, 'segments' | 'citations'>) {
+  return segments.flatMap(({ citation }, i) => {
+    const cited = citations.find(({ number }) => number === citation);
+    if (cited === undefined) return [];
+    const { number, docId, title, start, end } = cited;
+    const end_index = markedText(segments.slice(0, i + 1)).length;
+    const url_citation = {
+      ...{ start_index: end_index - `[${number}]`.length, end_index, title: title ?? docId },
+      url: `discern:${encodeURIComponent(docId)}#char=${start},${end}`,
+    };
+    return [{ type: 'url_citation' as const, url_citation }];
+  });
 }
 
 /** The prompt is not counted in tokens: many models read many prompts. */
@@ -56,7 +58,7 @@ export function addChat({ app, rag, model, limits, admission, traces }: Server):
       const answer = await admission.admit(c.req.raw.signal, (signal) => rag.ask(question, { id, signal }));
       await traces?.save(answer.trace);
       const content = textOf(answer);
-      const annotations = annotationsOf(content, answer.citations);
+      const annotations = annotationsOf(answer);
       const message = { role: 'assistant' as const, content, refusal: null, annotations };
       const choices = [{ index: 0, finish_reason: 'stop' as const, logprobs: null, message }];
       return c.json({ ...about, object: 'chat.completion' as const, choices, usage: usageOf(answer) }, 200);
@@ -67,20 +69,19 @@ export function addChat({ app, rag, model, limits, admission, traces }: Server):
       const piece = (delta: object, finish: 'stop' | null = null) =>
         chunk([{ index: 0, delta, finish_reason: finish, logprobs: null }]);
       await piece({ role: 'assistant', content: '' });
-      const said: string[] = [];
-      let told = '';
+      const pieceOf = textPieces();
+      let told = 0;
       for await (const event of rag.stream(question, { id, signal })) {
         if (event.type === 'segment-committed') {
-          said.push(event.citation === null ? event.text : `${event.text} [${event.citation}]`);
-          const text = joinSegments(said);
-          await piece({ content: text.slice(told.length) });
-          told = text;
+          const content = pieceOf(event);
+          told += content.length;
+          await piece({ content });
         }
         if (event.type !== 'answer') continue;
         await traces?.save(event.answer.trace);
         const text = textOf(event.answer);
-        if (text.length > told.length) await piece({ content: text.slice(told.length) });
-        await piece({ annotations: annotationsOf(text, event.answer.citations) }, 'stop');
+        if (text.length > told) await piece({ content: text.slice(told) });
+        await piece({ annotations: annotationsOf(event.answer) }, 'stop');
         if (stream_options?.include_usage) await chunk([], { usage: usageOf(event.answer) });
       }
       await tell('[DONE]');

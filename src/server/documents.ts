@@ -2,11 +2,8 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import type { IngestProgress, IngestReport } from '../stages/ingest.ts';
 import { admitEvents } from './events.ts';
-import { failures, operation, type Server, tooLong } from './operation.ts';
+import { failures, json, operation, SECURITY, type Server, tooLong } from './operation.ts';
 import { DocumentListBody, DocumentsRequest, IngestBody } from './schemas.ts';
-
-const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
-const security = [{ bearer: [] }];
 
 const bodyOfReport = ({ added, changed, unchanged, passages, embedded }: IngestReport) => ({
   ...{ added, changed, unchanged, passages, embedded },
@@ -37,7 +34,7 @@ export function addDocuments({ app, rag, limits, changes }: Server): void {
   });
 
   const list = createRoute({
-    ...{ method: 'get' as const, path: '/v1/documents', summary: 'Documents by id', security },
+    ...{ method: 'get' as const, path: '/v1/documents', summary: 'Documents by id', security: SECURITY },
     request: {
       query: z.object({
         limit: z.coerce.number().int().min(1).max(10_000).default(1000),
@@ -55,7 +52,7 @@ export function addDocuments({ app, rag, limits, changes }: Server): void {
   });
 
   const remove = createRoute({
-    ...{ method: 'delete' as const, path: '/v1/documents', summary: 'Removes a document', security },
+    ...{ method: 'delete' as const, path: '/v1/documents', summary: 'Removes a document', security: SECURITY },
     request: { query: z.object({ id: z.string().min(1) }) },
     responses: { 204: { description: 'It is gone' }, ...failures() },
   });

@@ -36,11 +36,16 @@ const FAILURES = {
   504: 'it took too long',
 } as const;
 
-const failure = (description: string) => ({ description, content: { 'application/json': { schema: ErrorBody } } });
+export const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
+
+const failure = (description: string) => ({ description, content: json(ErrorBody) });
 type Failures = Record<keyof typeof FAILURES, ReturnType<typeof failure>>;
 
 export const failures = (): Failures =>
   Object.fromEntries(Object.entries(FAILURES).map(([status, text]) => [status, failure(text)])) as Failures;
+
+/** Every route under `/v1` asks for a token, where there are any. */
+export const SECURITY = [{ bearer: [] }];
 
 /** A POST of JSON under `/v1`, with everything that can be answered. */
 export function operation<P extends string, I extends z.ZodType, O extends z.ZodType>({
@@ -59,10 +64,10 @@ export function operation<P extends string, I extends z.ZodType, O extends z.Zod
 }) {
   const events = streams ? { 'text/event-stream': {} } : {};
   return createRoute({
-    ...{ method: 'post' as const, path, summary, security: [{ bearer: [] }] },
-    request: { body: { required: true as const, content: { 'application/json': { schema: request } } } },
+    ...{ method: 'post' as const, path, summary, security: SECURITY },
+    request: { body: { required: true as const, content: json(request) } },
     responses: {
-      200: { description: summary, content: { 'application/json': { schema: response }, ...events } },
+      200: { description: summary, content: { ...json(response), ...events } },
       ...failures(),
     },
   });

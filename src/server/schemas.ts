@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import type { Trace } from '../types.ts';
 
 const Decision = z.object({
   about: z.enum(['retrieve', 'isRel', 'gate', 'budget', 'isSup', 'isUse']),
@@ -44,6 +45,11 @@ export const AskRequest = z
   })
   .openapi('AskRequest');
 
+/** It is written by the pipeline, and is no input: its form is not checked again. */
+export const TraceBody = z
+  .custom<Trace>((value) => typeof value === 'object' && value !== null)
+  .openapi('Trace', { type: 'object', description: 'facts, passages, events and config; docs/traces.md' });
+
 export const AnswerBody = z
   .object({
     id: z.string(),
@@ -54,7 +60,7 @@ export const AnswerBody = z
     citations: z.array(Citation),
     decisions: z.array(Decision),
     cost: Cost,
-    trace: z.record(z.string(), z.unknown()).optional(),
+    trace: TraceBody.optional(),
   })
   .openapi('Answer');
 
@@ -193,10 +199,6 @@ export const SystemOneBody = z
 export const TraceListBody = z
   .object({ traces: z.array(z.object({ id: z.string(), at: z.string() })) })
   .openapi('TraceList');
-
-export const TraceBody = z
-  .record(z.string(), z.unknown())
-  .openapi('Trace', { description: 'facts, passages, events and config of one question; docs/traces.md' });
 
 export const DocumentsRequest = z
   .strictObject({

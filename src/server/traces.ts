@@ -4,13 +4,11 @@ import type { ConfigInput } from '../config.ts';
 import { replay } from '../replay.ts';
 import type { Trace } from '../types.ts';
 import { bodyOfAnswer, checkOptions } from './ask.ts';
-import { failures, type Server } from './operation.ts';
+import { failures, json, SECURITY, type Server } from './operation.ts';
 import { AnswerBody, TraceBody, TraceListBody } from './schemas.ts';
 import type { TraceStore } from './trace-store.ts';
 
 const Id = z.object({ id: z.uuid() });
-const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
-const security = [{ bearer: [] }];
 
 /** Traces of answered questions: listed, fetched, removed, and decided again with other options, without models. */
 export function addTraces({ app }: Server, store: TraceStore): void {
@@ -21,7 +19,7 @@ export function addTraces({ app }: Server, store: TraceStore): void {
   }
 
   const list = createRoute({
-    ...{ method: 'get' as const, path: '/v1/traces', summary: 'Traces, newest first', security },
+    ...{ method: 'get' as const, path: '/v1/traces', summary: 'Traces, newest first', security: SECURITY },
     request: {
       query: z.object({
         limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -36,16 +34,14 @@ export function addTraces({ app }: Server, store: TraceStore): void {
   });
 
   const get = createRoute({
-    ...{ method: 'get' as const, path: '/v1/traces/{id}', summary: 'A whole trace', security },
+    ...{ method: 'get' as const, path: '/v1/traces/{id}', summary: 'A whole trace', security: SECURITY },
     request: { params: Id },
     responses: { 200: { description: 'The trace', content: json(TraceBody) }, ...failures() },
   });
-  app.openapi(get, async (c) =>
-    c.json((await found(c.req.valid('param').id)) as unknown as Record<string, unknown>, 200),
-  );
+  app.openapi(get, async (c) => c.json(await found(c.req.valid('param').id), 200));
 
   const remove = createRoute({
-    ...{ method: 'delete' as const, path: '/v1/traces/{id}', summary: 'Removes a trace', security },
+    ...{ method: 'delete' as const, path: '/v1/traces/{id}', summary: 'Removes a trace', security: SECURITY },
     request: { params: Id },
     responses: { 204: { description: 'It is gone' }, ...failures() },
   });
@@ -56,7 +52,7 @@ export function addTraces({ app }: Server, store: TraceStore): void {
   });
 
   const again = createRoute({
-    ...{ method: 'post' as const, path: '/v1/traces/{id}/replay', summary: 'Decides it again', security },
+    ...{ method: 'post' as const, path: '/v1/traces/{id}/replay', summary: 'Decides it again', security: SECURITY },
     request: {
       params: Id,
       body: {

@@ -48,10 +48,26 @@ export function assembleAnswer(
     citations.push(citation);
     return { ...segment, score, citation: citation.number };
   });
-  const text = joinSegments(
-    segments.map(({ text: words, citation }) => (citation === null ? words : `${words} [${citation}]`)),
-  );
-  return { text, segments, citations };
+  return { text: markedText(segments), segments, citations };
+}
+
+type Marked = Pick<AnswerSegment, 'text' | 'citation'>;
+
+/** The text of segments with the marks of their citations, such as `[1]`. */
+export const markedText = (segments: readonly Marked[]): string =>
+  joinSegments(segments.map(({ text, citation }) => (citation === null ? text : `${text} [${citation}]`)));
+
+/** Gives what each committed segment adds to the text of the answer, its mark and the blank before it included. */
+export function textPieces(): (segment: Marked) => string {
+  const segments: Marked[] = [];
+  let told = '';
+  return (segment) => {
+    segments.push(segment);
+    const text = markedText(segments);
+    const piece = text.slice(told.length);
+    told = text;
+    return piece;
+  };
 }
 
 /** The answer's words without the citation marks. */

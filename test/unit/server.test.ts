@@ -5,7 +5,7 @@ import { ChatOpenAI } from '@langchain/openai';
 import OpenAI from 'openai';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { createRag, type Rag } from '../../src/index.ts';
+import { type Answer, createRag, type Rag } from '../../src/index.ts';
 import { createServer } from '../../src/server/app.ts';
 import { listen } from '../../src/server/listen.ts';
 import type { ServerOptions } from '../../src/server/options.ts';
@@ -169,6 +169,17 @@ describe('POST /v1/chat/completions', () => {
       ['[2]', 'discern:tower#char=29,50'],
     ]);
     expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['discern']);
+  });
+
+  it('takes no words of a passage for a mark', async () => {
+    const cited = { ...rag, ask: () => rag.ask(QUESTION).then((answer) => ({ ...answer, ...withMark(answer) })) };
+    const withMark = ({ segments }: Answer) => ({
+      text: 'See [1] there. [1]',
+      segments: [{ ...segments[0]!, text: 'See [1] there.', citation: 1 }],
+    });
+    const messages = [{ role: 'user', content: QUESTION }];
+    const said = await read(ChatBody, post('/v1/chat/completions', { messages }, {}, serverOf({ rag: cited })));
+    expect(said.choices[0]!.message.annotations).toMatchObject([{ url_citation: { start_index: 15, end_index: 18 } }]);
   });
 
   it('streams to it', async () => {
