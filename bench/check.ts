@@ -15,6 +15,7 @@ import { machine } from './lib-stats.ts';
 
 const built = <T>(path: string): Promise<T> => import(new URL(`../dist/${path}`, import.meta.url).href);
 const { openCritic, parseConfig } = await built<typeof import('../src/index.ts')>('index.js');
+const { holdsSentences } = await built<typeof import('../src/text/sentences.ts')>('text/sentences.js');
 const { scoreIsSup } = await built<typeof import('../src/stages/score.ts')>('stages/score.js');
 const { meanInterval } = await built<typeof import('../src/evaluate/evaluate.ts')>('evaluate/evaluate.js');
 
@@ -55,7 +56,7 @@ async function scored(split: string) {
     full: label === 'full',
     label,
     support: scoreIsSup(said[i]!),
-    verbatim: passage.includes(answer.trim()),
+    verbatim: holdsSentences(passage, answer.trim()),
   }));
 }
 

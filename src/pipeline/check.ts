@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { assembleAnswer } from '../stages/answer.ts';
 import { critiqueAll } from '../stages/critique.ts';
 import { hasNoSupport, scoreIsSup, scoreIsUse, scoreSegment } from '../stages/score.ts';
-import { sentenceSpans } from '../text/sentences.ts';
+import { holdsSentences, sentenceSpans } from '../text/sentences.ts';
 import type { Checked, CheckedSegment, Critique, CritiqueRequest, Decision, Passage, Segment, Span } from '../types.ts';
 import { type AnswerOptions, openQuestion } from './asked.ts';
 import type { Parts } from './parts.ts';
@@ -107,7 +107,12 @@ function weighed(
   const ranked = passages
     .map((passage, i) => {
       const critique = critiques[i] ?? null;
-      return { passage, critique, verbatim: passage.text.includes(text), support: critique && scoreIsSup(critique) };
+      return {
+        passage,
+        critique,
+        verbatim: holdsSentences(passage.text, text),
+        support: critique && scoreIsSup(critique),
+      };
     })
     .sort((a, b) => Number(b.verbatim) - Number(a.verbatim) || (b.support ?? -1) - (a.support ?? -1));
   const best = ranked[0] ?? null;

@@ -55,3 +55,10 @@ function push(spans: Span[], text: string, { start, end }: Span): void {
 /** The sentences themselves. */
 export const sentences = (text: string): string[] =>
   sentenceSpans(text).map(({ start, end }) => text.slice(start, end));
+
+/** Whether a text is one whole sentence of another, or several in a row: `No` is none of `Norr`, nor of `No dogs here.` */
+export function holdsSentences(whole: string, text: string): boolean {
+  const spans = sentenceSpans(whole);
+  const ends = new Set(spans.map(({ end }) => end));
+  return text !== '' && spans.some(({ start }) => whole.startsWith(text, start) && ends.has(start + text.length));
+}

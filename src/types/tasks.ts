@@ -47,7 +47,7 @@ export interface CheckedSegment extends AnswerSegment {
   readonly span: Span;
   /** P(fully) + 0.5 P(partially) by the best passage, 0..1; null where no critic was asked. */
   readonly support: number | null;
-  /** Above the threshold, or word for word in a passage. */
+  /** Above the threshold, or a whole sentence of a passage, word for word. */
   readonly supported: boolean;
 }
 

@@ -50,6 +50,13 @@ describe('check', () => {
     expect(checked.decisions[0]!.reason).toBe('it stands word for word in the passage');
   });
 
+  it('a word that stands in a passage is no sentence of it', async () => {
+    const norr = passageOf('norr', 'Norr has no tower. No dogs here. The mill grinds rye.');
+    for (const answer of ['No', 'No.', 'No dogs', 'rye.'])
+      expect(await check(answer, configOf(), [norr]), answer).toMatchObject({ accepted: false });
+    expect((await check('No dogs here. The mill grinds rye.', configOf(), [norr])).accepted).toBe(true);
+  });
+
   it('is not accepted below the threshold of usefulness, without a passage, or without a sentence', async () => {
     const useful = await check('The tower dates from 1902.', configOf({ check: { isUse: 0.75 } }));
     expect(useful.accepted).toBe(true);
