@@ -20,7 +20,7 @@ import type { Answer, Rag, RagOptions } from '../src/index.ts';
 import { machine, markdownTable, timing } from './lib-stats.ts';
 
 /** Vectors, and answers of the classifier, that are kept. */
-const CACHED = 1024;
+const CACHED = 256;
 /** The classifier keeps 8,192 answers, too many to be full in time: here it keeps fewer, so that what still grows is no cache. */
 const smaller = `export async function load(url, context, next) {
   const loaded = await next(url, context);

@@ -174,7 +174,7 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   check: z
     .strictObject({
-      isSup: z.number().min(0).max(1).default(0.55).meta({
+      isSup: z.number().min(0).max(1).default(0.58).meta({
         description:
           'a sentence of a checked answer is supported when P(fully) + 0.5 P(partially) by its best passage is above this',
       }),

@@ -35,15 +35,10 @@ export const LimitsSchema = z.strictObject({
     .meta({ description: 'documents of one rerank, or brought at once, at most; more is 413' }),
   concurrent: z.int().min(1).default(4).meta({ description: 'requests that models work on at the same time' }),
   waiting: z.int().min(0).default(32).meta({ description: 'requests that may wait for their turn; one more is 429' }),
-  perMinute: z
-    .int()
-    .min(1)
-    .nullable()
-    .default(null)
-    .meta({
-      description:
-        'requests of one bearer a minute, without tokens of everybody together; one more is 429; none = no limit',
-    }),
+  perMinute: z.int().min(1).nullable().default(null).meta({
+    description:
+      'requests of one bearer a minute, without tokens of everybody together; one more is 429; none = no limit',
+  }),
   timeoutMs: z.int().min(100).default(120_000).meta({ description: 'milliseconds of a request at most; more is 504' }),
 });
 export type Limits = z.infer<typeof LimitsSchema>;

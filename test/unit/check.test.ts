@@ -35,8 +35,8 @@ describe('check', () => {
     expect(checked.citations).toMatchObject([{ number: 1, docId: 'tower', quote: null, isSup: 'fully' }]);
     expect(checked).toMatchObject({ accepted: false, support: 0.5, use: 0.75 });
     expect(checked.decisions).toMatchObject([
-      { about: 'isSup', outcome: 'supported', value: 0.7, threshold: 0.55, passageId: 'tower', level: 0 },
-      { about: 'isSup', outcome: 'unsupported', value: 0.1, threshold: 0.55, level: 1 },
+      { about: 'isSup', outcome: 'supported', value: 0.7, threshold: 0.58, passageId: 'tower', level: 0 },
+      { about: 'isSup', outcome: 'unsupported', value: 0.1, threshold: 0.58, level: 1 },
     ]);
   });
 
